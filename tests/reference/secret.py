@@ -1,0 +1,139 @@
+"""From what a user pastes to key bytes, with the checks that catch the usual accidents."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import ed25519
+from scheme import Refused, Scheme
+
+MAX_KEYS = 16
+MAX_ED25519_KEYS = 4
+MIN_DECODED = 16
+SYMMETRIC, PRIVATE, PUBLIC = "symmetric", "ed25519 private", "ed25519 public"
+
+
+@dataclass(frozen=True)
+class Key:
+    kind: str
+    data: bytes  # for a private key its 32-byte seed
+    id: str | None = None
+    not_before: int | None = None
+    not_after: int | None = None
+
+    def is_live(self, now: int) -> bool:
+        started = self.not_before is None or self.not_before <= now
+        ended = self.not_after is not None and now > self.not_after
+        return started and not ended
+
+
+def parse_ring(secrets: list[Any], scheme: Scheme, for_signing: bool) -> list[Key]:
+    """The keys, newest first. A signer needs private keys, a verifier public ones."""
+    if not 1 <= len(secrets) <= MAX_KEYS:
+        raise Refused("invalid_config")
+    keys = [parse_entry(secret, scheme) for secret in secrets]
+    if any(key.kind == (PUBLIC if for_signing else PRIVATE) for key in keys):
+        raise Refused("malformed_secret")
+    if sum(key.kind != SYMMETRIC for key in keys) > MAX_ED25519_KEYS:
+        raise Refused("invalid_config")
+    return keys
+
+
+def parse_entry(entry: Any, scheme: Scheme) -> Key:
+    if isinstance(entry, str):
+        kind, data = parse_text(entry, scheme)
+        return Key(kind, data)
+    kind, data = parse_typed(entry["type"], entry["value"]) if "type" in entry else parse_text(entry["value"], scheme)
+    return Key(kind, data, entry.get("id"), entry.get("not_before"), entry.get("not_after"))
+
+
+def parse_text(text: str, scheme: Scheme) -> tuple[str, bytes]:
+    refuse_accidents(text)
+    if scheme.name == "stripe" and text.startswith(("sk_", "rk_", "pk_")):
+        raise Refused("malformed_secret")  # an API key, not a signing secret
+    if scheme.key_rule == "utf8":
+        return SYMMETRIC, text.encode()
+    if scheme.key_rule == "hex":
+        return SYMMETRIC, long_enough(decode_hex(text))
+    if scheme.key_rule == "ed25519-public-hex":
+        return PUBLIC, usable_public(decode_hex(text))
+    if text.startswith("whsk_"):
+        return PRIVATE, parse_private(text)
+    if text.startswith("whpk_"):
+        return PUBLIC, parse_public(text)
+    return SYMMETRIC, long_enough(decode_base64(text.removeprefix("whsec_")))
+
+
+def parse_typed(kind: str, value: str) -> tuple[str, bytes]:
+    if kind in ("utf8", "bytes"):
+        data = value.encode() if kind == "utf8" else base64.b64decode(value, validate=True)
+        if not data:
+            raise Refused("empty_secret")
+        return SYMMETRIC, data
+    refuse_accidents(value)
+    if kind == "base64":
+        return SYMMETRIC, long_enough(decode_base64(value.removeprefix("whsec_")))
+    if kind == "hex":
+        return SYMMETRIC, long_enough(decode_hex(value))
+    if kind == "ed25519_private":
+        return PRIVATE, parse_private(value)
+    if kind == "ed25519_public":
+        return PUBLIC, parse_public(value)
+    raise ValueError(f"not a kind of key: {kind}")
+
+
+def refuse_accidents(text: str) -> None:
+    if not text.strip():
+        raise Refused("empty_secret")
+    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'`"
+    if text != text.strip() or quoted or text.startswith("v1,whsec_"):
+        raise Refused("malformed_secret")
+
+
+def parse_private(text: str) -> bytes:
+    data = decode_base64(text.removeprefix("whsk_"))
+    seed, public = data[:32], data[32:]
+    if len(seed) != 32 or public not in (b"", ed25519.public_key(seed)):
+        raise Refused("malformed_secret")
+    return seed
+
+
+def parse_public(text: str) -> bytes:
+    return usable_public(decode_base64(text.removeprefix("whpk_")))
+
+
+def usable_public(data: bytes) -> bytes:
+    if not ed25519.is_usable_public_key(data):
+        raise Refused("malformed_secret")
+    return data
+
+
+def long_enough(data: bytes) -> bytes:
+    if len(data) < MIN_DECODED:
+        raise Refused("malformed_secret")
+    return data
+
+
+def decode_base64(text: str) -> bytes:
+    data = strict_base64(text)
+    if data is None:
+        raise Refused("malformed_secret")
+    return data
+
+
+def decode_hex(text: str) -> bytes:
+    if not re.fullmatch(r"([0-9A-Fa-f]{2})*", text):
+        raise Refused("malformed_secret")
+    return bytes.fromhex(text)
+
+
+def strict_base64(text: str) -> bytes | None:
+    """The standard alphabet, padded, and only the one spelling that an encoder writes."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return data if base64.b64encode(data).decode() == text else None
