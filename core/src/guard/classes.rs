@@ -64,9 +64,9 @@ const SHUT: [Subnet; 7] = [
     v4(169, 254, 0, 0, 16),
     Subnet::v6([0xfe80], 10),
     AZURE_HOST,
-    v4(100, 100, 100, 200, 32),                            // Alibaba Cloud
-    v4(192, 0, 0, 192, 32),                                // Oracle Cloud
-    Subnet::v6([0xfd00, 0x0ec2], 32),                      // AWS
+    v4(100, 100, 100, 200, 32),                              // Alibaba Cloud
+    v4(192, 0, 0, 192, 32),                                  // Oracle Cloud
+    Subnet::v6([0xfd00, 0x0ec2], 32),                        // AWS
     Subnet::v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x254], 128), // Google Cloud
 ];
 
@@ -75,8 +75,7 @@ const NAT64: Subnet = Subnet::v6([0x0064, 0xff9b], 96);
 const SIX_TO_FOUR: Subnet = Subnet::v6([0x2002], 16);
 
 /// IPv6 that leads to IPv4 addresses which can not be judged from here: never open.
-const TUNNELS: [Subnet; 3] =
-    [Subnet::v6([0x0064, 0xff9b, 0x0001], 48), SIX_TO_FOUR, Subnet::v6([0x2001, 0x0000], 32)];
+const TUNNELS: [Subnet; 3] = [Subnet::v6([0x0064, 0xff9b, 0x0001], 48), SIX_TO_FOUR, Subnet::v6([0x2001, 0x0000], 32)];
 
 const LOCAL_DOMAINS: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
 
@@ -115,7 +114,7 @@ pub(super) fn check_openable(subnet: Subnet) -> Result<(), &'static str> {
     if TUNNELS.iter().any(|tunnel| tunnel.overlaps(subnet)) {
         return Err("overlaps 64:ff9b:1::/48, 2002::/16 or 2001::/32, which stay shut");
     }
-    if NAT64.overlaps(subnet) || (MAPPED.overlaps(subnet) && !subnet.is_v4()) {
+    if NAT64.overlaps(subnet) || (MAPPED.overlaps(subnet) && !MAPPED.holds(subnet)) {
         return Err("holds embedded IPv4 addresses; list those as IPv4");
     }
     if !subnet.is_single() && SHUT.iter().any(|shut| shut.holds(subnet)) {

@@ -34,7 +34,7 @@ pub struct GuardOptions {
 /// The egress rules. The default one opens only the public internet.
 ///
 /// ```
-/// use hookseal::{ErrorCode, Guard, parse_url};
+/// use hookseal::{ErrorCode, guard::{Guard, parse_url}};
 ///
 /// let guard = Guard::default();
 /// assert!(guard.judge(&parse_url("https://hooks.example.com/in")?).is_ok());

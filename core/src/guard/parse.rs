@@ -19,7 +19,9 @@ pub fn parse_url(text: &str) -> Result<Url> {
     check_length(text)?;
     let violation = Cell::new(None);
     let note = |found| match found {
-        SyntaxViolation::EmbeddedCredentials => violation.set(Some("it holds user info; use the endpoint's own fields")),
+        SyntaxViolation::EmbeddedCredentials => {
+            violation.set(Some("it holds user info; use the endpoint's own fields"))
+        }
         SyntaxViolation::ExpectedDoubleSlash => violation.set(Some("its scheme must be followed by two slashes")),
         _ => {}
     };

@@ -44,10 +44,6 @@ impl Subnet {
         self.prefix <= other.prefix && self.covers(other.network)
     }
 
-    pub(super) fn is_v4(self) -> bool {
-        self.prefix >= 96 && self.network >> 32 == 0xffff
-    }
-
     pub(super) fn is_single(self) -> bool {
         self.prefix == 128
     }

@@ -38,7 +38,7 @@ impl RetryPolicy {
     pub(super) fn delay_from(&self, floor: Duration, failures: u32, seed: u64) -> Option<Duration> {
         let base = self.base_delay(failures)?;
         let unit = draw(seed, failures);
-        Some(self.jitter.apply(base, unit).max(floor.saturating_add(self.jitter.width(base).mul_f64(unit))))
+        Some(self.jitter.apply(base, unit).max(floor.saturating_add(scale(self.jitter.width(base), unit))))
     }
 
     fn base_delay(&self, failures: u32) -> Option<Duration> {
@@ -62,8 +62,8 @@ impl Jitter {
     fn apply(self, delay: Duration, unit: f64) -> Duration {
         match self {
             Self::None => delay,
-            Self::Full => delay.mul_f64(unit),
-            Self::Spread(share) => delay.mul_f64(1.0 - share + 2.0 * share * unit),
+            Self::Full => scale(delay, unit),
+            Self::Spread(share) => scale(delay, 1.0 - share + 2.0 * share * unit),
         }
     }
 
@@ -72,9 +72,14 @@ impl Jitter {
         match self {
             Self::None => Duration::ZERO,
             Self::Full => delay,
-            Self::Spread(share) => delay.mul_f64(share),
+            Self::Spread(share) => scale(delay, share),
         }
     }
+}
+
+/// `delay` times `factor`, and `delay` itself where the product is no duration.
+fn scale(delay: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay)
 }
 
 /// A number from 0 (included) to 1 (excluded) out of a seed and a counter.
@@ -85,7 +90,7 @@ fn draw(seed: u64, counter: u32) -> f64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^= mixed >> 31;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are exactly what an f64 holds")]
+    #[expect(clippy::cast_precision_loss, reason = "an f64 holds 53 bits exactly")]
     let numerator = (mixed >> 11) as f64;
-    numerator / (1u64 << 53) as f64
+    numerator * 2f64.powi(-53)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Decision, Outcome, Reason, RetryPolicy, decide};
+use crate::Result;
 
 /// What a policy does through an outage; made by [`plan`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,7 +19,11 @@ pub struct Plan {
 
 /// Acts out the policy against an endpoint that answers 503 until `outage` has passed and 200 from
 /// then on, in attempts that take no time.
-pub fn plan(policy: &RetryPolicy, outage: Duration, seed: u64) -> Plan {
+///
+/// # Errors
+/// `invalid_config` for a policy that does not [`validate`](RetryPolicy::validate).
+pub fn plan(policy: &RetryPolicy, outage: Duration, seed: u64) -> Result<Plan> {
+    policy.validate()?;
     let mut at = Duration::ZERO;
     let mut attempts = Vec::new();
     let reason = loop {
@@ -26,12 +31,12 @@ pub fn plan(policy: &RetryPolicy, outage: Duration, seed: u64) -> Plan {
         let outcome = Outcome::answer(if at < outage { 503 } else { 200 });
         let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
         match decide(policy, number, &outcome, at, seed) {
-            Decision::Retry { delay } => at += delay,
+            Decision::Retry { delay } => at = at.saturating_add(delay),
             Decision::Delivered => break None,
             Decision::Dead { reason } => break Some(reason),
         }
     };
-    Plan { attempts, reason }
+    Ok(Plan { attempts, reason })
 }
 
 fn as_seconds<S: Serializer>(moments: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {

@@ -15,8 +15,7 @@ const MOST_ATTEMPTS: u32 = 1_000;
 const LARGEST_FACTOR: f64 = 1_000.0;
 
 /// The delays of [`RetryPolicy::standard`] after its first attempt, in seconds.
-const STANDARD: [u64; 9] =
-    [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
+const STANDARD: [u64; 9] = [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
 
 /// How often, how long and after which failures a delivery is attempted again.
 ///
@@ -26,7 +25,7 @@ const STANDARD: [u64; 9] =
 ///
 /// ```
 /// use std::time::Duration;
-/// use hookseal::{Jitter, RetryPolicy};
+/// use hookseal::retry::{Jitter, RetryPolicy};
 ///
 /// let policy = RetryPolicy::default().max_attempts(4).jitter(Jitter::None);
 /// let delays: Vec<_> = policy.delays(0).map(|delay| delay.as_secs()).collect();
@@ -229,42 +228,51 @@ struct Record {
     factor: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<f64>,
-    max_attempts: Option<u32>,
+    max_attempts: Option<i64>,
     max_age: Option<f64>,
     jitter: Option<Jitter>,
     retry_on: Option<RetryOn>,
 }
 
 impl TryFrom<Record> for RetryPolicy {
-    type Error = Error;
+    /// Only the message: serde puts it into an error of its own.
+    type Error = String;
 
-    fn try_from(record: Record) -> Result<Self> {
-        let mut policy = match record.schedule {
+    fn try_from(record: Record) -> Result<Self, String> {
+        record.into_policy().map_err(|error| error.message().to_owned())
+    }
+}
+
+impl Record {
+    fn into_policy(self) -> Result<RetryPolicy> {
+        let mut policy = match self.schedule {
             Some(delays) => {
                 require(
-                    record.initial.is_none() && record.factor.is_none() && record.max.is_none(),
+                    self.initial.is_none() && self.factor.is_none() && self.max.is_none(),
                     "retry.schedule stands in place of retry.initial, retry.factor and retry.max",
                 )?;
                 let delays: Result<Vec<_>> = delays.into_iter().map(|delay| seconds("schedule", delay)).collect();
-                Self::schedule(delays?)
+                RetryPolicy::schedule(delays?)
             }
-            None => Self::default(),
+            None => RetryPolicy::default(),
         };
-        if let Some(initial) = record.initial {
+        if let Some(initial) = self.initial {
             policy = policy.initial(seconds("initial", initial)?);
         }
-        if let Some(factor) = record.factor {
+        if let Some(factor) = self.factor {
             policy = policy.factor(factor);
         }
-        if let Some(max) = record.max {
+        if let Some(max) = self.max {
             policy = policy.max(seconds("max", max)?);
         }
-        if let Some(max_age) = record.max_age {
+        if let Some(max_age) = self.max_age {
             policy.max_age = seconds("max_age", max_age)?;
         }
-        policy.max_attempts = record.max_attempts.unwrap_or(policy.max_attempts);
-        policy.jitter = record.jitter.unwrap_or(policy.jitter);
-        policy.retry_on = record.retry_on.unwrap_or(policy.retry_on);
+        if let Some(attempts) = self.max_attempts {
+            policy.max_attempts = u32::try_from(attempts).unwrap_or_default();
+        }
+        policy.jitter = self.jitter.unwrap_or(policy.jitter);
+        policy.retry_on = self.retry_on.unwrap_or(policy.retry_on);
         policy.validate()?;
         Ok(policy)
     }
@@ -273,7 +281,7 @@ impl TryFrom<Record> for RetryPolicy {
 impl From<RetryPolicy> for Record {
     fn from(policy: RetryPolicy) -> Self {
         let mut record = Self {
-            max_attempts: Some(policy.max_attempts),
+            max_attempts: Some(policy.max_attempts.into()),
             max_age: Some(policy.max_age.as_secs_f64()),
             jitter: Some(policy.jitter),
             retry_on: Some(policy.retry_on),
@@ -292,10 +300,7 @@ impl From<RetryPolicy> for Record {
 }
 
 fn seconds(field: &str, value: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(value)
-        .ok()
-        .filter(|length| *length <= LONGEST)
-        .ok_or_else(|| out_of_range(field))
+    Duration::try_from_secs_f64(value).ok().filter(|length| *length <= LONGEST).ok_or_else(|| out_of_range(field))
 }
 
 impl Serialize for Jitter {
