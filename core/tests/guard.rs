@@ -1,5 +1,6 @@
 //! The egress rules against an independently written list, and the hostile URLs of the fault catalogue.
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -32,7 +33,7 @@ const FORBIDDEN_V4: [(&str, &str); 19] = [
     ("240.0.0.0", "255.255.255.255"),
 ];
 
-/// The same for what is not public inside 2000::/3.
+/// The same for what is not public inside `2000::/3`.
 const FORBIDDEN_GLOBAL_V6: [(&str, &str); 6] = [
     ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),

@@ -20,7 +20,7 @@ pub fn parse_url(text: &str) -> Result<Url> {
     let violation = Cell::new(None);
     let note = |found| match found {
         SyntaxViolation::EmbeddedCredentials => {
-            violation.set(Some("it holds user info; use the endpoint's own fields"))
+            violation.set(Some("it holds user info; use the endpoint's own fields"));
         }
         SyntaxViolation::ExpectedDoubleSlash => violation.set(Some("its scheme must be followed by two slashes")),
         _ => {}

@@ -44,7 +44,7 @@ pub fn decide(policy: &RetryPolicy, attempt: u32, outcome: &Outcome, age: Durati
     if let Some(reason) = outcome.verdict(policy.retry_on) {
         return Decision::Dead { reason };
     }
-    let delay = match outcome.pause() {
+    let delay = match outcome.pause(policy) {
         Some(floor) => policy.delay_from(floor, attempt, seed),
         None => policy.delay_after(attempt, seed),
     };
@@ -81,9 +81,11 @@ impl Outcome {
 
     /// For how long the receiver asks all deliveries to the endpoint to wait: the `Retry-After` of an
     /// answer that is worth another attempt, also where this delivery has none left.
-    pub fn pause(&self) -> Option<Duration> {
+    pub fn pause(&self, policy: &RetryPolicy) -> Option<Duration> {
         match *self {
-            Self::Answer { status: 408 | 425 | 429 | 500..=599, retry_after } => retry_after,
+            Self::Answer { retry_after, .. } if !self.is_success() && self.verdict(policy.retry_on).is_none() => {
+                retry_after
+            }
             _ => None,
         }
     }
