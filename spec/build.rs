@@ -13,7 +13,7 @@ fn main() {
         .map(|entry| entry.expect("readable folder").path())
         .filter(|path| path.extension().is_some_and(|ext| ext == "json"))
         .collect();
-    files.sort();
+    files.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
 
     let mut table = String::from("&[\n");
     for file in files {

@@ -208,8 +208,10 @@ impl std::str::FromStr for ErrorCode {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(|| {
-            Error::new(Self::InvalidConfig, format!("there is no error code {text:?}"))
-        })
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| Error::new(Self::InvalidConfig, format!("there is no error code {text:?}")))
     }
 }

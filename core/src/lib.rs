@@ -1,9 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod encoding;
 pub mod error;
+pub mod headers;
 pub mod message;
+mod public_url;
+pub mod replay;
+pub mod ring;
+pub mod scheme;
+pub mod secret;
+pub mod sign;
 pub mod time;
+pub mod verify;
+
+#[cfg(feature = "send")]
+pub mod guard;
+#[cfg(feature = "send")]
+pub mod retry;
 
 pub use error::{Error, ErrorCode, ErrorKind, Result};
+pub use headers::HeaderSource;
 pub use message::{Message, MessageId};
+pub use replay::ReplayGuard;
+pub use ring::{Key, KeyRing, KeyStats};
+pub use scheme::Scheme;
+pub use secret::Secret;
+pub use sign::{SignedHeaders, Signer};
 pub use time::Timestamp;
+pub use verify::{Verified, Verifier};

@@ -15,8 +15,7 @@ const MAX_SIGNED: i64 = 999_999_999_999;
 /// let sent = Timestamp::from_unix(1_700_000_000);
 /// assert_eq!(sent.as_unix(), 1_700_000_000);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -66,10 +65,8 @@ impl TryFrom<SystemTime> for Timestamp {
     type Error = Error;
 
     fn try_from(time: SystemTime) -> Result<Self> {
-        time.duration_since(UNIX_EPOCH)
-            .ok()
-            .and_then(|since| i64::try_from(since.as_secs()).ok())
-            .map(Self)
-            .ok_or_else(|| Error::new(ErrorCode::InvalidConfig, "the clock does not stand between 1970 and the end of time"))
+        time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok()).map(Self).ok_or_else(
+            || Error::new(ErrorCode::InvalidConfig, "the clock does not stand between 1970 and the end of time"),
+        )
     }
 }
