@@ -1,0 +1,39 @@
+# Every task of this repository; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-core test-python test-node test-swift test-cross test-full lint bench fuzz
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## send one event from every language to receivers in Python and Node, and show what happened
+	@examples/demo/run
+
+test: ## set up what is missing and run every test (about 30 minutes on a fresh machine with 2 cores)
+	@tests/run core python node swift cross
+
+test-core: ## the Rust core, its documentation and the command line
+	@tests/run core
+
+test-python: ## the Python package
+	@tests/run python
+
+test-node: ## the Node package
+	@tests/run node
+
+test-swift: ## the Swift package (makes a Swift toolchain on Debian where there is none)
+	@tests/run swift
+
+test-cross: ## what crosses languages: the matrix, the differential test, the published peers
+	@tests/run cross
+
+test-full: ## everything in `make test` with longer random tests
+	@HOOKSEAL_FULL=1 tests/run core python node swift cross
+
+lint: ## formatting and lints of every language
+	@tests/lint
+
+bench: ## speed, as ratios against peers in the same run
+	@tests/bench/run
+
+fuzz: ## fuzz the parsers for FUZZ_SECONDS each (default 60), where a nightly toolchain is found
+	@core/fuzz/run
