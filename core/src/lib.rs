@@ -14,10 +14,18 @@ pub mod time;
 pub mod verify;
 
 #[cfg(feature = "send")]
+mod engine;
+#[cfg(feature = "send")]
 pub mod guard;
 #[cfg(feature = "send")]
 pub mod retry;
+#[cfg(feature = "send")]
+pub mod sender;
+#[cfg(feature = "send")]
+pub mod transport;
 
+#[cfg(feature = "send")]
+pub use engine::{Attempt, Breaker, Endpoint, EndpointBuilder, EndpointOptions, RateLimit};
 pub use error::{Error, ErrorCode, ErrorKind, Result};
 pub use headers::HeaderSource;
 pub use message::{Message, MessageId};
@@ -25,6 +33,8 @@ pub use replay::ReplayGuard;
 pub use ring::{Key, KeyRing, KeyStats};
 pub use scheme::Scheme;
 pub use secret::Secret;
+#[cfg(feature = "send")]
+pub use sender::{Delivery, Event, Handle, Notice, NoticeKind, Notices, Sender, SenderBuilder, SenderOptions, Status};
 pub use sign::{SignedHeaders, Signer};
 pub use time::Timestamp;
 pub use verify::{Verified, Verifier};

@@ -211,6 +211,9 @@ impl Part {
         header: &mut String,
     ) -> Result<()> {
         let scheme = self.scheme.parts();
+        if keys.live(now).next().is_none() {
+            return Err(Error::new(ErrorCode::InvalidConfig, "no key of the ring is live"));
+        }
         let mut lacking = None;
         let mut count = 0;
         for (index, version) in scheme.versions.iter().enumerate() {
@@ -241,7 +244,7 @@ impl Part {
                 Err(Error::new(ErrorCode::InvalidEvent, "the scheme signs the event type; give one"))
             }
             (0, Some(_)) => Err(Error::new(ErrorCode::InvalidEvent, "the scheme signs the message id; give one")),
-            (0, None) => Err(Error::new(ErrorCode::InvalidConfig, "no key of the ring is live")),
+            (0, None) => Err(Error::new(ErrorCode::InvalidConfig, "no live key of the ring serves the scheme")),
             _ => Ok(()),
         }
     }

@@ -137,7 +137,10 @@ fn named_modules(code: &str) -> BTreeSet<String> {
         }
     }
     found.remove("");
-    found.into_iter().map(|name| ROOT.iter().find(|(of, _)| *of == name).map_or(name, |(_, module)| (*module).to_owned())).collect()
+    found
+        .into_iter()
+        .map(|name| ROOT.iter().find(|(of, _)| *of == name).map_or(name, |(_, module)| (*module).to_owned()))
+        .collect()
 }
 
 fn first_segment(path: &str) -> String {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     Parts, Place, TimestampRule, Version,
@@ -131,16 +132,27 @@ struct VersionDocument {
 }
 
 pub(super) fn parse(json: &str) -> Result<Parts> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let document: Document = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        if path == "." { invalid("document", &cause.to_string()) } else { invalid(&path, &cause.to_string()) }
-    })?;
-    reader.end().map_err(|error| invalid("document", &error.to_string()))?;
-    let canonical: serde_json::Value =
-        serde_json::from_str(json).map_err(|error| invalid("document", &error.to_string()))?;
-    document.check(canonical.to_string())
+    let value: Value = serde_json::from_str(json).map_err(|error| invalid("document", &error.to_string()))?;
+    check_shape("", &value)?;
+    let document: Document = serde_path_to_error::deserialize(&value)
+        .map_err(|error| invalid(&error.path().to_string(), &error.inner().to_string()))?;
+    document.check(value.to_string())
+}
+
+/// Refuses what serde would take for an absent field (`null`) or for an object (an array in its place).
+fn check_shape(path: &str, value: &Value) -> Result<()> {
+    let named = if path.is_empty() { "document" } else { path };
+    match value {
+        Value::Null => Err(invalid(named, "is null; leave it out")),
+        Value::Array(_) if path != "versions" && path != "also_writes" => Err(invalid(named, "must not be a list")),
+        Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(index, item)| check_shape(&format!("{path}[{index}]"), item))
+        }
+        Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
+            check_shape(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, field)
+        }),
+        _ => Ok(()),
+    }
 }
 
 impl Document {
@@ -169,10 +181,12 @@ impl Document {
             if version.content.covers(Field::Type) && event_type.is_none() {
                 return Err(lacks("{type}"));
             }
+        }
+        for version in &versions {
             if timestamp.is_some() && !version.content.covers(Field::Timestamp) {
                 return Err(invalid(
                     "timestamp",
-                    &format!("version {label:?} does not sign it, so it protects nothing"),
+                    &format!("version {:?} does not sign it, so it protects nothing", version.label),
                 ));
             }
             if version.content.body_form() == BodyForm::SortedForm && !version.content.covers(Field::Url) {
@@ -398,7 +412,7 @@ mod tests {
             assert_eq!(error.code(), ErrorCode::InvalidScheme);
             assert!(error.message().starts_with(path), "{path}: {error}");
         }
-        for text in ["", "[]", "null", "{", "{} x"] {
+        for text in ["", "[]", "null", "{", "{} x", r#"{"type":null}"#] {
             assert_eq!(parse(text).err().unwrap().code(), ErrorCode::InvalidScheme, "{text}");
         }
     }

@@ -87,7 +87,9 @@ impl Template {
                 "body:compact-json" => return Ok(Self { prefix, body: BodyForm::CompactJson }),
                 "form:sorted" => return Ok(Self { prefix, body: BodyForm::SortedForm }),
                 _ => {
-                    return Err(invalid("knows {timestamp} {id} {type} {url} {body} {body:compact-json} {form:sorted}"));
+                    return Err(invalid(
+                        "knows {timestamp} {id} {type} {url} {body} {body:compact-json} {form:sorted}",
+                    ));
                 }
             };
             if prefix.contains(&Piece::Field(field)) {
