@@ -190,6 +190,11 @@ impl RetryPolicy {
         require((0.0..=1.0).contains(&spread), "retry.jitter must be between 0 and 1")
     }
 
+    /// How long after its acceptance a delivery may still be attempted.
+    pub(crate) fn age_limit(&self) -> Duration {
+        self.max_age
+    }
+
     fn exponential(&mut self) -> (&mut Duration, &mut f64, &mut Duration) {
         if matches!(self.backoff, Backoff::Schedule(_)) {
             self.backoff = Backoff::default();

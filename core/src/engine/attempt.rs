@@ -1,0 +1,185 @@
+//! One attempt: sign now, judge, send, record.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::{Serialize, Serializer};
+use tokio::time::Instant;
+
+use super::{endpoint::Endpoint, seconds};
+use crate::{
+    Message, Result, Timestamp,
+    retry::{AttemptError, Outcome, Phase, parse_retry_after},
+    transport::{Answer, Request, Transport},
+};
+
+const ID: HeaderName = HeaderName::from_static("x-webhook-id");
+const EVENT: HeaderName = HeaderName::from_static("x-webhook-event");
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-webhook-timestamp");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-webhook-attempt");
+
+/// Where the time that is signed comes from.
+pub(crate) type Clock = Arc<dyn Fn() -> Result<Timestamp> + Send + Sync>;
+
+/// The record of one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub number: u32,
+    /// When it was signed.
+    pub started_at: Timestamp,
+    /// Whether the receiver took the delivery.
+    #[serde(rename = "outcome", serialize_with = "outcome_name")]
+    pub succeeded: bool,
+    /// What went wrong, if anything did.
+    pub error: Option<AttemptError>,
+    /// The status of the answer, if its head came.
+    pub status_code: Option<u16>,
+    /// How far it came.
+    pub phase: Phase,
+    /// How long it took; seconds as data.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// How long the receiver asked to wait, if it did in a way that counts.
+    #[serde(with = "seconds::option")]
+    pub retry_after: Option<Duration>,
+    /// The answer's headers, as they came.
+    pub response_headers: Vec<(String, String)>,
+    /// The first 16 KiB of the answer's body, not decompressed; as data with the bytes that are no
+    /// UTF-8 replaced.
+    #[serde(serialize_with = "lossy_text")]
+    pub response_body: Bytes,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn outcome_name<S: Serializer>(succeeded: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *succeeded { "succeeded" } else { "failed" })
+}
+
+fn lossy_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+/// What is delivered.
+#[derive(Debug)]
+pub(crate) struct Shipment {
+    pub(crate) id: Box<str>,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) content_type: HeaderValue,
+    pub(crate) payload: Bytes,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// Makes attempts.
+pub(crate) struct Engine {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Clock,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) timeout: Duration,
+}
+
+impl Engine {
+    /// Makes one attempt; it ends within the endpoint's deadline, whatever the receiver does.
+    pub(crate) async fn attempt(&self, shipment: &Shipment, number: u32) -> (Attempt, Outcome) {
+        let started = Instant::now();
+        let now = match (self.clock)() {
+            Ok(now) => now,
+            Err(error) => return Self::defect(number, Timestamp::default(), started, &error),
+        };
+        let headers = match self.headers(shipment, number, now) {
+            Ok(headers) => headers,
+            Err(error) => return Self::defect(number, now, started, &error),
+        };
+        let exchange = self
+            .transport
+            .send(Request {
+                target: shipment.endpoint.target(),
+                headers,
+                body: shipment.payload.clone(),
+                timeout: shipment.endpoint.timeout().unwrap_or(self.timeout),
+            })
+            .await;
+        let (outcome, answer) = match exchange.result {
+            Ok(answer) => (outcome_of(&answer, now.plus_seconds(started.elapsed().as_secs())), Some(answer)),
+            Err(failure) => {
+                tracing::debug!(id = %shipment.id, number, phase = exchange.phase.as_str(), %failure, "attempt failed");
+                (Outcome::Failed(failure.error), None)
+            }
+        };
+        (record(number, now, started, exchange.phase, &outcome, answer), outcome)
+    }
+
+    /// The record of an attempt that this library could not make.
+    pub(crate) fn defect(
+        number: u32,
+        now: Timestamp,
+        started: Instant,
+        why: &dyn std::fmt::Display,
+    ) -> (Attempt, Outcome) {
+        tracing::error!(number, %why, "attempt not made");
+        let outcome = Outcome::Failed(AttemptError::Internal);
+        (record(number, now, started, Phase::Resolve, &outcome, None), outcome)
+    }
+
+    fn headers(&self, shipment: &Shipment, number: u32, now: Timestamp) -> Result<HeaderMap, BadHeaders> {
+        let endpoint = &shipment.endpoint;
+        let message =
+            Message::new(&shipment.payload).id(&shipment.id).event_type(&shipment.event_type).url(endpoint.url());
+        let mut headers = HeaderMap::with_capacity(12 + endpoint.headers().len());
+        headers.insert(header::CONTENT_TYPE, shipment.content_type.clone());
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        headers.insert(ID, HeaderValue::from_str(&shipment.id)?);
+        headers.insert(EVENT, HeaderValue::from_str(&shipment.event_type)?);
+        headers.insert(TIMESTAMP, now.as_unix().into());
+        headers.insert(ATTEMPT, number.into());
+        for (name, value) in endpoint.signer().sign_at(&message, now)?.iter() {
+            headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+        }
+        headers.extend(endpoint.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(headers)
+    }
+}
+
+/// Signing failed, or wrote what no header can carry.
+type BadHeaders = Box<dyn std::error::Error + Send + Sync>;
+
+fn outcome_of(answer: &Answer, now: Timestamp) -> Outcome {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let values: Vec<_> = answer.headers.get_all(header::RETRY_AFTER).iter().map(text).collect();
+    let retry_after = if values.is_empty() {
+        None
+    } else {
+        let date = answer.headers.get(header::DATE).map(text);
+        let values: Vec<_> = values.iter().map(String::as_str).collect();
+        parse_retry_after(&values, now, date.as_deref())
+    };
+    Outcome::Answer { status: answer.status, retry_after }
+}
+
+fn record(
+    number: u32,
+    started_at: Timestamp,
+    started: Instant,
+    phase: Phase,
+    outcome: &Outcome,
+    answer: Option<Answer>,
+) -> Attempt {
+    let status_code = answer.as_ref().map(|answer| answer.status);
+    let (headers, response_body) = answer.map(|answer| (answer.headers, answer.body)).unwrap_or_default();
+    Attempt {
+        number,
+        started_at,
+        succeeded: outcome.is_success(),
+        error: outcome.error(),
+        status_code,
+        phase,
+        duration: started.elapsed(),
+        retry_after: if let Outcome::Answer { retry_after, .. } = *outcome { retry_after } else { None },
+        response_headers: headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        response_body,
+    }
+}

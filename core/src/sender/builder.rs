@@ -1,0 +1,134 @@
+//! Makes a sender.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Owner, Sender, options::SenderOptions, shared::Shared};
+use crate::{
+    Result, Timestamp,
+    engine::{Breaker, Clock, Engine, RateLimit},
+    guard::Guard,
+    retry::RetryPolicy,
+    transport::{HttpOptions, HttpTransport, Transport},
+};
+
+/// Chooses a [`Sender`]'s options.
+#[derive(Default)]
+#[must_use]
+pub struct SenderBuilder {
+    options: SenderOptions,
+    runtime: Option<tokio::runtime::Handle>,
+    clock: Option<Clock>,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl SenderBuilder {
+    /// Sets all options at once.
+    pub fn options(mut self, options: SenderOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sets when a failed delivery is attempted again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.retry = policy;
+        self
+    }
+
+    /// Opens private and loopback addresses, local names and every port: for development.
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.options.allow_private = allow;
+        self
+    }
+
+    /// Sets the deadline of one attempt, at most 60 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// Sets how many attempts may be in flight.
+    pub fn max_in_flight(mut self, attempts: usize) -> Self {
+        self.options.max_in_flight = attempts;
+        self
+    }
+
+    /// Sets how many attempts to one endpoint may be in flight.
+    pub fn max_in_flight_per_endpoint(mut self, attempts: usize) -> Self {
+        self.options.max_in_flight_per_endpoint = attempts;
+        self
+    }
+
+    /// Sets how many unfinished deliveries are held.
+    pub fn max_queued(mut self, deliveries: usize) -> Self {
+        self.options.max_queued = deliveries;
+        self
+    }
+
+    /// Sets how many payload bytes are held.
+    pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_queued_bytes = bytes;
+        self
+    }
+
+    /// Limits how many attempts per second each endpoint gets.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.options.rate_limit = Some(limit);
+        self
+    }
+
+    /// Sets when an endpoint that keeps failing is left alone; `None` for never.
+    pub fn breaker(mut self, breaker: Option<Breaker>) -> Self {
+        self.options.breaker = breaker;
+        self
+    }
+
+    /// Works on this runtime, so that [`Sender::enqueue`] can be called from outside of one.
+    pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Takes the time that is signed from here; the system's clock when nothing is given.
+    pub fn clock(mut self, clock: impl Fn() -> Result<Timestamp> + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Sends through this; over HTTP when nothing is given.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Checks the options and makes the sender.
+    ///
+    /// # Errors
+    /// `invalid_config`, naming the option.
+    pub fn build(self) -> Result<Sender> {
+        let options = self.options;
+        options.validate()?;
+        let guard = Guard::new(&options.guard())?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new(HttpOptions {
+                guard: guard.clone(),
+                connect_timeout: options.connect_timeout,
+                extra_roots: options.extra_roots.clone(),
+                ..HttpOptions::default()
+            })?),
+        };
+        let engine = Engine {
+            transport,
+            clock: self.clock.unwrap_or_else(|| Arc::new(Timestamp::now)),
+            user_agent: options.user_agent()?,
+            timeout: options.timeout,
+        };
+        Ok(Sender(Arc::new(Owner(Arc::new(Shared::new(options, guard, engine, self.runtime))))))
+    }
+}
+
+impl std::fmt::Debug for SenderBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SenderBuilder").field("options", &self.options).finish_non_exhaustive()
+    }
+}

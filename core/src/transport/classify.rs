@@ -1,0 +1,93 @@
+//! From an error's type to its code; texts are for people and never read.
+
+use std::{error::Error as StdError, io};
+
+use rustls::CertificateError;
+
+use super::Failure;
+use crate::retry::AttemptError;
+
+/// The failure behind an error that came before there was a connection.
+pub(super) fn connecting(error: &(dyn StdError + 'static)) -> Failure {
+    classify(error, AttemptError::ConnectTimeout)
+}
+
+/// The failure behind an error that came over a connection.
+pub(super) fn exchanging(error: &(dyn StdError + 'static)) -> Failure {
+    classify(error, AttemptError::ConnectionReset)
+}
+
+fn classify(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Failure {
+    let mut code = None;
+    let mut words = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        words.push(error.to_string());
+        if let Some(found) = code_of(error, timed_out) {
+            // The innermost cause knows best.
+            code = Some(found);
+        }
+        next = cause(error);
+    }
+    words.dedup();
+    Failure::new(code.unwrap_or(AttemptError::Internal), words.join(": "))
+}
+
+/// An I/O error that wraps another error shows that one's cause as its own, so it is unwrapped by hand.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+fn code_of(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Option<AttemptError> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls(error));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return http(error);
+    }
+    error.downcast_ref::<io::Error>().map(|error| io(error.kind(), timed_out))
+}
+
+fn tls(error: &rustls::Error) -> AttemptError {
+    let rustls::Error::InvalidCertificate(error) = error else { return AttemptError::TlsHandshake };
+    match error {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => AttemptError::TlsCertificateExpired,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            AttemptError::TlsNameMismatch
+        }
+        _ => AttemptError::TlsCertificateUntrusted,
+    }
+}
+
+fn http(error: &hyper::Error) -> Option<AttemptError> {
+    if error.is_parse_too_large() {
+        Some(AttemptError::ResponseHeadTooLarge)
+    } else if error.is_parse() {
+        Some(AttemptError::HttpProtocol)
+    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        Some(AttemptError::ConnectionReset)
+    } else {
+        None
+    }
+}
+
+fn io(kind: io::ErrorKind, timed_out: AttemptError) -> AttemptError {
+    match kind {
+        io::ErrorKind::ConnectionRefused => AttemptError::ConnectionRefused,
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => AttemptError::NetworkUnreachable,
+        io::ErrorKind::TimedOut => timed_out,
+        _ => AttemptError::ConnectionReset,
+    }
+}
