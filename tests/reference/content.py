@@ -53,25 +53,21 @@ def body_text(token: str, fields: dict[str, bytes], body: bytes) -> bytes | None
     claimed = body_hash_in(fields.get("url", b""))
     if claimed is None:
         return sorted_form(body)
-    return b"" if claimed == hashlib.sha256(body).hexdigest() else None
+    return b"" if claimed.lower() == hashlib.sha256(body).hexdigest().encode() else None
 
 
-def body_hash_in(url: bytes) -> str | None:
-    query = urlsplit(url.decode()).query
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == "bodySHA256":
-            return value
-    return None
+def body_hash_in(url: bytes) -> bytes | None:
+    query = urlsplit(url.decode()).query.encode()
+    return next((value for name, value in form_pairs(query) if name == b"bodySHA256"), None)
 
 
 def sorted_form(body: bytes) -> bytes:
-    pairs = set()
-    for piece in body.split(b"&"):
-        if piece:
-            name, _, value = piece.partition(b"=")
-            pairs.add((form_decode(name), form_decode(value)))
-    return b"".join(name + value for name, value in sorted(pairs))
+    return b"".join(name + value for name, value in sorted(set(form_pairs(body))))
+
+
+def form_pairs(text: bytes) -> list[tuple[bytes, bytes]]:
+    cut = [piece.partition(b"=") for piece in text.split(b"&") if piece]
+    return [(form_decode(name), form_decode(value)) for name, _, value in cut]
 
 
 def form_decode(text: bytes) -> bytes:

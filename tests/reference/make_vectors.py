@@ -56,7 +56,7 @@ def gaps(suites: list[Suite]) -> list[str]:
     found = [f"the id {id} is used {count} times" for id, count in ids.items() if count > 1]
     for suite in suites:
         for test in suite.tests:
-            found += [f"{test['id']}: no note for {flag}" for flag in test["flags"] if suite.schema == "verify-1" and flag not in suite.notes]
+            found += [f"{test['id']}: no note for {flag}" for flag in test.get("flags", []) if flag not in suite.notes]
     covered = {test["expect"].get("error") for suite in suites for test in suite.tests}
     for entry in json.loads((SPEC / "errors.json").read_text())["codes"]:
         if entry["kind"] in ("verification", "configuration") and not entry.get("only_untyped") and entry["code"] not in covered:

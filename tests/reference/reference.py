@@ -27,6 +27,7 @@ MAX_HMAC_VALUES = 32
 MAX_ED25519_VALUES = 4
 MAX_TOLERANCE = 4_294_967_295
 MAX_TIMESTAMP = 999_999_999_999
+MAX_RFC3339 = 253_402_300_799  # the last second of the year 9999
 DEFAULT_TOLERANCE = 300
 
 TIMESTAMP_FORMS = {
@@ -72,7 +73,7 @@ class Verifier:
         config_require(self.require is None or self.require in [version.label for version in self.versions])
         if self.guard:
             config_require(self.judges_age)
-            config_require(any(version.covers("timestamp") or version.covers("id") for version in self.versions))
+            config_require(any(all(version.covers(name) for version in self.versions) for name in ("timestamp", "id")))
 
     def verify(self, body: bytes, headers: list[list[str]], now: int, url: str | None) -> dict[str, Any]:
         if self.max_body is not None and len(body) > self.max_body:
@@ -244,7 +245,7 @@ def sign(test: dict[str, Any]) -> list[list[str]]:
     scheme, message = scheme_of(test), test["message"]
     keys = parse_ring(test["secrets"], scheme, for_signing=True)
     timestamp, body = message["timestamp"], base64.b64decode(test["body_base64"])
-    config_require(0 <= timestamp <= MAX_TIMESTAMP)
+    config_require(0 <= timestamp <= (MAX_RFC3339 if scheme.unit == "rfc3339" else MAX_TIMESTAMP))
     live = [key for key in keys if key.is_live(timestamp)]
     config_require(bool(live))
 
@@ -272,11 +273,10 @@ def sign(test: dict[str, Any]) -> list[list[str]]:
     headers = [[scheme.header, write_header(scheme, given["timestamp"], values)]]
     if scheme.timestamp_header is not None:
         headers.append([scheme.timestamp_header, given["timestamp"]])
-    headers += [[name, given["timestamp"]] for name in scheme.also_writes]
     for name, header in (("id", scheme.id_header), ("type", scheme.type_header)):
         if header is not None and name in given:
             headers.append([header, given[name]])
-    return headers
+    return headers + [[name, given["timestamp"]] for name in scheme.also_writes]
 
 
 def sign_once(version: Version, key: Key, fields: dict[str, bytes], body: bytes) -> str:

@@ -17,7 +17,11 @@ ENCODINGS = ("hex", "base64")
 KEY_RULES = ("utf8", "base64", "hex", "ed25519-public-hex")
 BODY_TOKENS = ("{body}", "{body:compact-json}", "{form:sorted}")
 FIELD_TOKENS = ("{timestamp}", "{id}", "{type}", "{url}")
+SCHEME_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LABEL = re.compile(r"[!-+./0-:<>-~-]{1,64}")  # visible ASCII without equals sign, comma and semicolon
+MAX_VERSIONS = 16
+MAX_HEADERS_READ = 3
 
 
 class Refused(Exception):
@@ -84,6 +88,7 @@ def parse(document: Any) -> Scheme:
     also_writes = tuple(header_name(name) for name in fields.get("also_writes", []))
     require(not also_writes or element is not None)
 
+    require(SCHEME_NAME.fullmatch(fields["name"]) is not None)
     scheme = Scheme(
         name=fields["name"],
         header=header_name(signature["header"]),
@@ -100,11 +105,22 @@ def parse(document: Any) -> Scheme:
         also_writes=also_writes,
     )
     for version in scheme.versions:
-        require(scheme.has_timestamp or not version.covers("timestamp"))
+        require(scheme.has_timestamp == version.covers("timestamp"))  # an unsigned timestamp would protect nothing
         require(scheme.id_header is not None or not version.covers("id"))
         require(scheme.type_header is not None or not version.covers("type"))
+        require(version.content[-1] != "{form:sorted}" or version.covers("url"))
         require(element is None or version.label != element)
+    check_headers(scheme)
     return scheme
+
+
+def check_headers(scheme: Scheme) -> None:
+    """No header has two roles, and verification reads at most three."""
+    roles = [scheme.header, scheme.timestamp_header, scheme.id_header, scheme.type_header, *scheme.also_writes]
+    names = [name.lower() for name in roles if name is not None]
+    require(len(set(names)) == len(names))
+    covered = [name for name in ("id", "type") if any(version.covers(name) for version in scheme.versions)]
+    require(1 + (scheme.timestamp_header is not None) + len(covered) <= MAX_HEADERS_READ)
 
 
 def parse_timestamp(value: Any, grammar: str) -> tuple[str | None, str | None, str]:
@@ -112,7 +128,7 @@ def parse_timestamp(value: Any, grammar: str) -> tuple[str | None, str | None, s
         return None, None, "seconds"
     fields = record(value, required={"unit": str}, optional={"element": str, "header": str})
     require(("element" in fields) != ("header" in fields))
-    require("element" not in fields or (grammar == "pairs" and fields["element"] != ""))
+    require("element" not in fields or (grammar == "pairs" and LABEL.fullmatch(fields["element"]) is not None))
     header = header_name(fields["header"]) if "header" in fields else None
     return fields.get("element"), header, one_of(fields["unit"], UNITS)
 
@@ -133,9 +149,8 @@ def parse_versions(fields: dict[str, Any], grammar: str) -> tuple[Version, ...]:
         versions.append(Version(entry["label"], one_of(entry["algorithm"], ALGORITHMS),
                                 one_of(entry["encoding"], ENCODINGS), parse_template(content)))
     labels = [version.label for version in versions]
-    require(labels == [""] if grammar == "bare" else bool(labels) and "" not in labels)
-    require(len(set(labels)) == len(labels))
-    require("content" not in fields or bool(parse_template(fields["content"])))
+    require(labels == [""] if grammar == "bare" else all(LABEL.fullmatch(label) for label in labels))
+    require(1 <= len(labels) <= MAX_VERSIONS and len(set(labels)) == len(labels))
     return tuple(versions)
 
 

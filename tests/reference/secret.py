@@ -37,6 +37,9 @@ def parse_ring(secrets: list[Any], scheme: Scheme, for_signing: bool) -> list[Ke
     keys = [parse_entry(secret, scheme) for secret in secrets]
     if any(key.kind == (PUBLIC if for_signing else PRIVATE) for key in keys):
         raise Refused("malformed_secret")
+    ids = [key.id for key in keys if key.id is not None]
+    if len(set(ids)) < len(ids):
+        raise Refused("invalid_config")
     if sum(key.kind != SYMMETRIC for key in keys) > MAX_ED25519_KEYS:
         raise Refused("invalid_config")
     return keys
@@ -102,7 +105,7 @@ def parse_private(text: str) -> bytes:
 
 
 def parse_public(text: str) -> bytes:
-    return usable_public(decode_base64(text.removeprefix("whpk_")))
+    return usable_public(decode_hex(text) if len(text) == 64 else decode_base64(text.removeprefix("whpk_")))
 
 
 def usable_public(data: bytes) -> bytes:

@@ -34,7 +34,9 @@ class Suite:
         """A test; `body` is given as bytes, everything else as in the file."""
         given = {**self.defaults, **fields}
         body = given.pop("body", BODY)
-        test: dict[str, Any] = {"id": f"{self.name}-{id}", "comment": comment, "flags": list(flags)}
+        test: dict[str, Any] = {"id": f"{self.name}-{id}", "comment": comment}
+        if self.schema == "verify-1":
+            test["flags"] = list(flags)
         for name in ("scheme", "scheme_document", "secrets"):
             if name in given:
                 test[name] = given.pop(name)

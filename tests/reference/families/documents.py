@@ -72,22 +72,23 @@ def documents() -> Suite:
     add("rfc3339-stale", "and its window", error("timestamp_too_old"), rfc3339,
         [["X-Sig", "at=2023-11-14T22:08:19Z,sig=" + hex_mac(KEY, b"2023-11-14T22:08:19Z\n" + BODY)]])
 
-    everything = scheme("bare", "", "a {timestamp}/{id}/{type}/{url}/{body}", id={"header": "X-Id"}, type={"header": "X-Type"}, **own)
+    everything = scheme("pairs", "v1", "a {timestamp}/{id}/{type}/{url}/{body}", id={"header": "X-Id"}, type={"header": "X-Type"}, **element)
     text = f"a {NOW}/evt_1/order.paid/https://example.com/h/".encode() + BODY
-    rest = [["X-Time", str(NOW)], ["X-Id", "evt_1"], ["X-Type", "order.paid"]]
-    add("everything", "all fields signed", ok("", id="evt_1", event_type="order.paid"), everything, [["X-Sig", hex_mac(KEY, text)], *rest], url="https://example.com/h")
-    add("everything-no-url", "no URL given", error("missing_url"), everything, [["X-Sig", hex_mac(KEY, text)], *rest])
-    add("everything-no-id", "no id", error("missing_header"), everything, [["X-Sig", hex_mac(KEY, text)], rest[0], rest[2]], url="https://example.com/h")
-    add("everything-no-type", "no event type", error("missing_header"), everything, [["X-Sig", hex_mac(KEY, text)], rest[0], rest[1]], url="https://example.com/h")
-    add("everything-bad-type", "an event type with a colon", error("malformed_header"), everything, [["X-Sig", hex_mac(KEY, text)], rest[0], rest[1], ["X-Type", "a:b"]], url="https://example.com/h")
-    add("everything-type-twice", "two event types", error("malformed_header"), everything, [["X-Sig", hex_mac(KEY, text)], *rest, rest[2]], url="https://example.com/h")
-    add("everything-url-changed", "another URL", error("no_matching_signature"), everything, [["X-Sig", hex_mac(KEY, text)], *rest], url="https://example.com/H")
-    add("everything-replayed", "with a replay guard", error("replayed"), everything, [["X-Sig", hex_mac(KEY, text)], *rest], url="https://example.com/h", repeat=2)
+    signed, id_header, type_header = ["X-Sig", f"t={NOW},v1={hex_mac(KEY, text)}"], ["X-Id", "evt_1"], ["X-Type", "order.paid"]
+    rest = [id_header, type_header]
+    add("everything", "all fields signed", ok("v1", id="evt_1", event_type="order.paid"), everything, [signed, *rest], url="https://example.com/h")
+    add("everything-no-url", "no URL given", error("missing_url"), everything, [signed, *rest])
+    add("everything-no-id", "no id", error("missing_header"), everything, [signed, type_header], url="https://example.com/h")
+    add("everything-no-type", "no event type", error("missing_header"), everything, [signed, id_header], url="https://example.com/h")
+    add("everything-bad-type", "an event type with a colon", error("malformed_header"), everything, [signed, id_header, ["X-Type", "a:b"]], url="https://example.com/h")
+    add("everything-type-twice", "two event types", error("malformed_header"), everything, [signed, *rest, type_header], url="https://example.com/h")
+    add("everything-url-changed", "another URL", error("no_matching_signature"), everything, [signed, *rest], url="https://example.com/H")
+    add("everything-replayed", "with a replay guard", error("replayed"), everything, [signed, *rest], url="https://example.com/h", repeat=2)
     id_only = scheme("bare", "", "{id}.{body}", id={"header": "X-Id"})
     add("id-without-timestamp", "an id and no timestamp", ok("", None, id="evt_1"), id_only, [["X-Sig", hex_mac(KEY, b"evt_1." + BODY)], ["X-Id", "evt_1"]])
     add("id-without-timestamp-replayed", "is enough for a replay guard", error("replayed"), id_only, [["X-Sig", hex_mac(KEY, b"evt_1." + BODY)], ["X-Id", "evt_1"]], repeat=2)
-    form = scheme("bare", "", "{form:sorted}")
-    add("form-without-url", "a sorted form without a URL", ok("", None), form, [["X-Sig", hex_mac(KEY, b"a1b2")]], body=b"b=2&a=1")
+    form = scheme("bare", "", "{url} {form:sorted}", encoding="base64")
+    add("form", "a sorted form after a URL", ok("", None), form, [["X-Sig", b64_mac(KEY, b"https://example.com/ a1b2")]], body=b"b=2&a=1", url="https://example.com/")
     compact = scheme("bare", "", "{body:compact-json}")
     add("compact-json", "compacted JSON", ok("", None), compact, [["X-Sig", hex_mac(KEY, b'{"a":[1,2]}')]], body=b'{ "a" : [ 1, 2 ] }')
 
@@ -110,8 +111,8 @@ def documents() -> Suite:
     own_contents = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "pairs"}, **element,
                     "versions": [{"label": "v3", "algorithm": "hmac-sha512", "encoding": "hex", "content": "v3 {timestamp} {body}"},
                                  {"label": "v2", "algorithm": "hmac-sha256", "encoding": "base64", "content": "{timestamp}.{body}"},
-                                 {"label": "v1", "algorithm": "hmac-sha1", "encoding": "hex", "content": "{body}"}], "key": "utf8"}
-    three = (hex_mac(KEY, f"v3 {NOW} ".encode() + BODY, "sha512"), b64_mac(KEY, dotted), hex_mac(KEY, BODY, "sha1"))
+                                 {"label": "v1", "algorithm": "hmac-sha1", "encoding": "hex", "content": "{timestamp}{body}"}], "key": "utf8"}
+    three = (hex_mac(KEY, f"v3 {NOW} ".encode() + BODY, "sha512"), b64_mac(KEY, dotted), hex_mac(KEY, str(NOW).encode() + BODY, "sha1"))
     add("three-versions", "three versions with contents of their own: the strongest", ok("v3"), own_contents, [["X-Sig", f"v1={three[2]},v2={three[1]},v3={three[0]},t={NOW}"]])
     add("three-versions-middle", "the middle one", ok("v2"), own_contents, [["X-Sig", f"t={NOW},v1={three[2]},v2={three[1]}"]])
     add("three-versions-required", "the middle one is too weak", error("unsupported_version"), own_contents, [["X-Sig", f"t={NOW},v1={three[2]},v2={three[1]}"]], require="v3")
@@ -163,8 +164,10 @@ def invalid_schemes() -> Suite:
         add(f"unknown-{path.replace('.', '-')}", f"an unknown field: {path}", changed(path, "x"))
     for path, value in [("name", 7), ("summary", 7), ("source", []), ("signature", "X-Sig"), ("signature.header", None), ("signature.grammar", ["pairs"]), ("timestamp", "t"),
                         ("timestamp.element", 1), ("id", "X-Id"), ("type", ["X-Type"]), ("content", 1), ("versions", {}), ("versions.0", "v2"), ("versions.0.label", 2),
-                        ("versions.0.content", False), ("key", {}), ("also_writes", "X-Time"), ("also_writes.0", 1)]:
+                        ("versions.0.content", False), ("versions.1", ["v1", "hmac-sha256", "hex"]), ("signature.separator", None), ("timestamp.header", None), ("key", {}), ("also_writes", "X-Time"), ("also_writes.0", 1)]:
         add(f"type-of-{path.replace('.', '-')}", f"{path} is of the wrong type", changed(path, value))
+    for path in ("summary", "timestamp", "content", "also_writes", "versions.0.content"):
+        add(f"null-{path.replace('.', '-')}", f"{path} is null, which is not the same as absent", changed(path, None))
     for path, value in [("signature.grammar", "json"), ("signature.grammar", "Pairs"), ("signature.separator", "|"), ("signature.separator", ""), ("timestamp.unit", "minutes"),
                         ("versions.0.algorithm", "md5"), ("versions.0.algorithm", "HMAC-SHA256"), ("versions.0.encoding", "base32"), ("versions.0.encoding", "base64url"),
                         ("key", "ascii"), ("key", "")]:
@@ -187,6 +190,22 @@ def invalid_schemes() -> Suite:
     add("content-without-id", "the content names an id that the scheme does not have", {name: GOOD[name] for name in GOOD if name != "id"})
     add("content-without-type", "the content names an event type that the scheme does not have", {name: GOOD[name] for name in GOOD if name != "type"})
 
+    unsigned = {"label": "v0", "algorithm": "hmac-sha256", "encoding": "hex", "content": "{id}.{type}.{body}"}
+    add("timestamp-unsigned", "a version does not sign the timestamp that the scheme places", changed("versions", [*GOOD["versions"], unsigned]))
+    add("timestamp-unsigned-anywhere", "no version does", changed("content", "{id}.{type}.{body}"))
+    add("content-form-without-url", "a sorted form goes with the URL", changed("content", "{timestamp}.{id}.{type}.{form:sorted}"))
+    add("name-empty", "an empty name", changed("name", ""))
+    add("name-blank", "a blank in the name", changed("name", "my scheme"))
+    add("name-long", "a name of 65 characters", changed("name", "a" * 65))
+    for id, label in (("equals", "v=1"), ("comma", "v,1"), ("semicolon", "v;1"), ("blank", "v 1"), ("high", "vé"), ("long", "v" * 65)):
+        add(f"label-{id}", f"a label that no header can carry: {label[:9]!r}", changed("versions.0.label", label))
+        add(f"element-{id}", f"an element that no header can carry: {label[:9]!r}", changed("timestamp.element", label))
+    add("element-empty", "an empty element", changed("timestamp.element", ""))
+    add("element-is-label", "the timestamp's element is the label of a version", changed("timestamp.element", "v1"))
+    add("seventeen-versions", "more than 16 versions", changed("versions", [{"label": f"v{number}", "algorithm": "hmac-sha256", "encoding": "hex"} for number in range(17)]))
+    for path, role in (("id.header", "x-sig"), ("type.header", "X-ID"), ("also_writes.0", "X-SIG")):
+        add(f"header-twice-{path.replace('.', '-')}", "one header has two roles", changed(path, role))
+    add("four-headers", "verification reads at most three headers", {**{name: GOOD[name] for name in GOOD if name != "also_writes"}, "timestamp": {"header": "X-Time", "unit": "seconds"}})
     add("timestamp-twice", "the timestamp is in an element and in a header", changed("timestamp.header", "X-Time"))
     add("timestamp-nowhere", "the timestamp is nowhere", changed("timestamp", {"unit": "seconds"}))
     element = {"name": "mine", "timestamp": {"element": "t", "unit": "seconds"}, "content": "{timestamp}{body}", "key": "utf8"}

@@ -58,6 +58,9 @@ def secrets() -> Suite:
 
     key = bytes(range(32))
     accepted = ok("v1")
+    suite.add("typed-public-hex", "a public key in hex", ok("v1a", id="msg_1"), flags=(typed,), scheme="standard-webhooks",
+              secrets=[{"type": "ed25519_public", "value": ed25519.public_key(SEEDS[0]).hex()}],
+              headers=[["webhook-id", "msg_1"], ["webhook-timestamp", str(NOW)], ["webhook-signature", "v1a," + b64(ed25519.sign(SEEDS[0], f"msg_1.{NOW}.".encode() + BODY))]])
     typed_key("utf8", "a text key", accepted, {"type": "utf8", "value": SECRET})
     typed_key("utf8-blanks", "blanks at the ends belong to it", accepted, {"type": "utf8", "value": " k\n"}, key=" k\n")
     typed_key("utf8-quotes", "and quotes", accepted, {"type": "utf8", "value": '"k"'}, key='"k"')
@@ -111,6 +114,7 @@ def rings() -> Suite:
     add("same-key-twice", "one secret twice: the first one matches", ok("v1"), [SECRET, SECRET])
     add("typed-with-window", "a typed key with an id and a window", ok("v1", key_id="k"), [{"type": "utf8", "value": SECRET, "id": "k", "not_before": 0, "not_after": NOW + 1}])
 
+    add("ids-equal", "two keys with one id", error("invalid_config"), [entry(id="k"), entry(OLD_SECRET, id="k")])
     add("none", "V-56: no secrets", error("invalid_config"), [], size)
     add("sixteen", "16 secrets, the last one right", ok("v1", key_index=15), [f"secret {number}" for number in range(15)] + [SECRET], size)
     add("seventeen", "S-3: 17 secrets", error("invalid_config"), [f"secret {number}" for number in range(16)] + [SECRET], size)

@@ -1,4 +1,4 @@
-"""The grammar `t=…,v1=…` as Stripe and the default scheme write it: timestamps, elements, values, bodies, windows."""
+"""The grammar `t=…,v1=…` as the default scheme and Stripe write it: timestamps, elements, values, bodies, windows."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def build(scheme: str, header: str) -> Suite:
     for name, body, comment in [
         ("empty", b"", "V-58: an empty body"), ("bom", b"\xef\xbb\xbf{}", "V-59: a byte order mark that was signed"),
         ("invalid-utf8", b'{"a":"\xff\xfe"}', "V-60: bytes that are not UTF-8"), ("nul", b"\0a\0", "NUL bytes"), ("crlf", b'{\r\n"a":1\r\n}\r\n', "line ends"),
-        ("unicode", '{"name":"Łukasz 😀"}'.encode(), "text beyond ASCII"), ("all-bytes", bytes(range(256)), "every byte"), ("64k", b"a" * 65537, "a body beyond 64 KiB"),
+        ("unicode", '{"name":"Łukasz 😀"}'.encode(), "text beyond ASCII"), ("all-bytes", bytes(range(256)), "every byte"),
         ("dots", b"..1700000000.", "a body that looks like the separator"),
     ]:
         add(f"body-{name}", f"{comment}, correctly signed", f"t={NOW},v1={v1(body)}", accepted, raw, body=body)
@@ -217,7 +217,7 @@ def build(scheme: str, header: str) -> Suite:
 
 
 def families() -> list[Suite]:
-    return [build("stripe", "Stripe-Signature"), hookseal(build("hookseal", "X-Webhook-Signature")), build("togo", "X-Webhook-Signature")]
+    return [build("stripe", "Stripe-Signature"), hookseal(build("hookseal", "X-Webhook-Signature"))]
 
 
 def hookseal(suite: Suite) -> Suite:
@@ -240,6 +240,7 @@ def hookseal(suite: Suite) -> Suite:
 
     both = f"t={NOW},v2={v2()},v1={v1}"
     full = ok("v2", id=id, event_type=event)
+    large = b"a" * 65537
     weak = ok("v1")
     add("both", "v2 and v1, as the signer writes them", full, headers(both))
     add("alone", "v2 without v1", full, headers(f"t={NOW},v2={v2()}"))
@@ -248,6 +249,7 @@ def hookseal(suite: Suite) -> Suite:
     add("old-secret", "signed by the older of two secrets", ok("v2", id=id, event_type=event, key_index=1), headers(both), secrets=["whsec_the_newer_one_of_both", SECRET])
     add("two-keys-two-versions", "two secrets and both versions", full, headers(f"t={NOW},v2={v2()},v2={v2(secret=OLD_SECRET)},v1={v1}"), secrets=[SECRET, OLD_SECRET])
     add("empty-body", "an empty body", full, headers(f"t={NOW},v2={v2(body=b'')}"), body=b"")
+    add("large-body", "a body beyond 64 KiB", full, headers(f"t={NOW},v2={v2(body=large)}"), body=large)
     add("timestamp-header-ignored", "X-Webhook-Timestamp is written and never read", full, headers(both, id, event, ["X-Webhook-Timestamp", "1"]))
     add("id-256", "the longest id", ok("v2", id="i" * 256, event_type=event), headers(f"t={NOW},v2={v2('i' * 256)}", "i" * 256))
     add("event-256", "the longest event type", ok("v2", id=id, event_type="e" * 256), headers(f"t={NOW},v2={v2(event='e' * 256)}", id, "e" * 256))

@@ -31,7 +31,6 @@ class Provider:
     stale: str = str(NOW - 301)
     future: str = str(NOW + 301)
     bad_timestamps: tuple[str, ...] = ("", "abc", f"0{NOW}", f" {NOW}", f"{NOW}.0", f"-{NOW}", "9" * 16)
-    element: bool = False  # the timestamp is inside the signature header
     secret: str = SECRET
     old_secret: str = OLD_SECRET
     wrong_secret: str = WRONG_SECRET
@@ -64,27 +63,28 @@ def twilio_value(secret: str, t: str, body: bytes) -> str:
 
 
 PROVIDERS = [
+    Provider("togo", "v1", "X-Webhook-Signature", lambda s, t, b: f"t={t},v1=" + hex_mac(s, f"{t}.".encode() + b), f"t={NOW},v1=", timestamp=str(NOW)),
     Provider("go-hookd", "", "X-Webhook-Signature", seconds("."), "abc", "X-Webhook-Timestamp", str(NOW)),
     Provider("link", "", "X-Link-Webhook-Signature", seconds("."), "zz" * 32, "X-Link-Webhook-Timestamp", str(NOW)),
     Provider("rustango", "sha256", "X-Webhook-Signature", lambda s, t, b: "sha256=" + hex_mac(s, b), "sha256=abc"),
     Provider("rustango-hex", "", "X-Webhook-Signature", lambda s, t, b: hex_mac(s, b), "ab" * 31),
     Provider("rustango-base64", "", "X-Webhook-Signature", lambda s, t, b: b64_mac(s, b), "ab" * 32),
     Provider("convoy", "v1", "X-Convoy-Signature", lambda s, t, b: f"t={t},v1=" + hex_mac(s, f"{t},".encode() + b), f"t={NOW},v1=1234567890",
-             timestamp=str(NOW), element=True, bodies={"empty": b"", "already-compact": b'{"a":[1,2,{"b":"c d"}]}'}),
+             timestamp=str(NOW), bodies={"empty": b"", "already-compact": b'{"a":[1,2,{"b":"c d"}]}'}),
     Provider("convoy-simple", "", "X-Convoy-Signature", lambda s, t, b: hex_mac(s, b), "0", bodies={"empty": b"", "already-compact": b'{"a":[1,2,{"b":"c d"}]}'}),
     Provider("outpost", "v0", "x-outpost-signature", lambda s, t, b: "v0=" + hex_mac(s, b), "v0=,,"),
     Provider("github", "sha256", "X-Hub-Signature-256", lambda s, t, b: "sha256=" + hex_mac(s, b), "sha256="),
     Provider("slack", "v0", "X-Slack-Signature", lambda s, t, b: "v0=" + hex_mac(s, f"v0:{t}:".encode() + b), "v0=0", "X-Slack-Request-Timestamp", str(NOW)),
     Provider("zoom", "v0", "x-zm-signature", lambda s, t, b: "v0=" + hex_mac(s, f"v0:{t}:".encode() + b), "v0=xyz", "x-zm-request-timestamp", str(NOW)),
     Provider("shopify", "", "X-Shopify-Hmac-SHA256", lambda s, t, b: b64_mac(s, b), b64(b"short")),
-    Provider("paddle", "h1", "Paddle-Signature", lambda s, t, b: f"ts={t};h1=" + hex_mac(s, f"{t}:".encode() + b), f"ts={NOW};h1=dummy", timestamp=str(NOW), element=True),
+    Provider("paddle", "h1", "Paddle-Signature", lambda s, t, b: f"ts={t};h1=" + hex_mac(s, f"{t}:".encode() + b), f"ts={NOW};h1=dummy", timestamp=str(NOW)),
     Provider("square", "", "x-square-hmacsha256-signature", square_value, "ab" * 32, url=URL),
     Provider("twilio", "", "X-Twilio-Signature", twilio_value, b64(bytes(32)), url=URL, body=b"From=%2B14158675309&Digits=1234&CallSid=CA123",
              other_body=b"Digits=1235", bodies={"empty": b""}),
     Provider("linear", "", "linear-signature", lambda s, t, b: hex_mac(s, b), "ab" * 33),
     Provider("pagerduty", "v1", "X-PagerDuty-Signature", lambda s, t, b: "v1=" + hex_mac(s, b), "v1=ab"),
     Provider("workos", "v1", "WorkOS-Signature", lambda s, t, b: f"t={t}, v1=" + hex_mac(s, f"{t}.".encode() + b), f"t={NOW}000, v1=ab", timestamp=f"{NOW}000",
-             stale=f"{NOW - 301}000", future=f"{NOW + 301}000", bad_timestamps=("", "abc", f"0{NOW}000", f" {NOW}000", f"{NOW}000.0", "9" * 16), element=True),
+             stale=f"{NOW - 301}000", future=f"{NOW + 301}000", bad_timestamps=("", "abc", f"0{NOW}000", f" {NOW}000", f"{NOW}000.0", "9" * 16)),
     Provider("zendesk", "", "X-Zendesk-Webhook-Signature", lambda s, t, b: b64_mac(s, t.encode() + b), "!", "X-Zendesk-Webhook-Signature-Timestamp", ZENDESK_NOW,
              stale="2023-11-14T22:08:19Z", future="2023-11-14T22:18:21Z",
              bad_timestamps=("", str(NOW), "2023-11-14 22:13:20Z", "2023-11-14T22:13:20", "2023-11-14T22:13:20+00:00", "2023-11-14t22:13:20Z", "2023-11-14T22:13:20z",
@@ -335,6 +335,8 @@ def twilio(suite: Suite) -> None:
     add("body-hash", "a JSON body, covered by its hash in the URL", body, hashed, url=hashed, flag=address)
     add("body-hash-among", "among other parameters", body, f"https://example.com/p?a=1&bodySHA256={digest}&b=2", url=f"https://example.com/p?a=1&bodySHA256={digest}&b=2", flag=address)
     add("body-hash-port", "and with the port added", body, f"https://example.com:443/p?bodySHA256={digest}", url=hashed, flag=address)
+    upper = f"https://example.com/p?bodySHA256={digest.upper()}"
+    add("body-hash-upper-case", "the hash in upper case", body, upper, url=upper, flag=address)
     add("body-hash-tampered", "a body with another hash", b'{"json":false}', hashed, error("no_matching_signature"), url=hashed, flag=address)
     add("body-hash-form-not-appended", "with a hash in the URL the form is not appended", b"a=1", f"https://example.com/p?bodySHA256={digest}a1", error("no_matching_signature"),
         url=f"https://example.com/p?bodySHA256={digest}", flag=address)

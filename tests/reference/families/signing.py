@@ -37,8 +37,9 @@ def hookseal() -> Suite:
         return "v2=" + hex_mac(secret, f"v2:{t}:{id}:{event}:".encode() + body)
 
     def signed(*elements: str, t: int = NOW, id: str | None = "evt_1", event: str | None = "order.paid") -> dict[str, Any]:
-        pairs = [("X-Webhook-Signature", ",".join([f"t={t}", *elements])), ("X-Webhook-Timestamp", str(t))]
-        return headers(*pairs, *([("X-Webhook-Id", id)] if id is not None else []), *([("X-Webhook-Event", event)] if event is not None else []))
+        fields = [("X-Webhook-Id", id), ("X-Webhook-Event", event)]
+        given = [(name, value) for name, value in fields if value is not None]
+        return headers(("X-Webhook-Signature", ",".join([f"t={t}", *elements])), *given, ("X-Webhook-Timestamp", str(t)))
 
     def add(id: str, comment: str, expect: dict, given: dict[str, Any], **fields: Any) -> None:
         suite.add(id, comment, expect, message=given, **fields)
@@ -147,6 +148,10 @@ def providers() -> Suite:
     add("workos", headers(("WorkOS-Signature", f"t={t}000,{pair(f'{t}000.'.encode() + JSON_BODY)}")), "milliseconds; both secrets sign")
     date = "2023-11-14T22:13:20Z"
     add("zendesk", headers(("X-Zendesk-Webhook-Signature", b64_mac(SECRET, date.encode() + JSON_BODY)), ("X-Zendesk-Webhook-Signature-Timestamp", date)), "an RFC 3339 date")
+    last = "9999-12-31T23:59:59Z"
+    add("zendesk", headers(("X-Zendesk-Webhook-Signature", b64_mac(SECRET, last.encode() + JSON_BODY)), ("X-Zendesk-Webhook-Signature-Timestamp", last)), "the last date",
+        message(253_402_300_799), id="zendesk-last")
+    add("zendesk", error("invalid_config"), "one second later the year has five digits", message(253_402_300_800), id="zendesk-after-last")
     private = [{"type": "ed25519_private", "value": WHSK}]
     add("discord", headers(("X-Signature-Ed25519", ed25519.sign(SEED, t.encode() + JSON_BODY).hex()), ("X-Signature-Timestamp", t)), "with a typed private key", secrets=private)
     add("discord", error("malformed_secret"), "a plain string is a public key here", id="discord-public", secrets=[ed25519.public_key(SEED).hex()])
