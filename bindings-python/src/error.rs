@@ -1,0 +1,56 @@
+//! Core errors become the package's own exception classes, chosen by the code's kind.
+
+use hookseal::{Error, ErrorCode, ErrorKind};
+use pyo3::{import_exception, prelude::*};
+
+import_exception!(hookseal.errors, WebhookError);
+import_exception!(hookseal.errors, VerificationError);
+import_exception!(hookseal.errors, ConfigError);
+import_exception!(hookseal.errors, SendError);
+import_exception!(hookseal.errors, StoreError);
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a call failed: for a reason of the core's, or with an exception that Python raised.
+pub(crate) enum Failure {
+    Core(Error),
+    Python(PyErr),
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::Core(Error::new(code, message.into()))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Core(error) => exception(&error),
+            Failure::Python(error) => error,
+        }
+    }
+}
+
+pub(crate) fn exception(error: &Error) -> PyErr {
+    let fields = (error.code().as_str(), error.message().to_owned(), error.is_retryable());
+    match error.code().kind() {
+        ErrorKind::Verification => VerificationError::new_err(fields),
+        ErrorKind::Configuration => ConfigError::new_err(fields),
+        ErrorKind::Sending => SendError::new_err(fields),
+        ErrorKind::Store => StoreError::new_err(fields),
+        _ => WebhookError::new_err(fields),
+    }
+}
