@@ -1,1 +1,5 @@
-fn main() { napi_build::setup(); }
+//! Tells the linker that Node provides the Node-API symbols.
+
+fn main() {
+    napi_build::setup();
+}

@@ -1,1 +1,12 @@
-//! The native half of the Node package.
+//! The native half of the Node package: functions over integer handles, for `ts/` to call.
+//!
+//! Nothing here throws for what can be expected to fail. A function answers with its value or with a
+//! [`error::Failure`], of which `ts/errors.ts` makes the exception.
+
+pub mod convert;
+pub mod error;
+pub mod handle;
+pub mod keys;
+pub mod replay;
+pub mod sign;
+pub mod verify;

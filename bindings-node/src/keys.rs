@@ -1,0 +1,160 @@
+//! Secrets, key rings and schemes.
+
+use hookseal::{Error, ErrorCode, Key, KeyRing, Scheme, Secret, Timestamp};
+use napi::Result;
+use napi_derive::napi;
+
+use crate::{
+    convert,
+    error::{Tagged, tagged},
+    handle,
+};
+
+/// A secret from text of that form.
+#[napi]
+pub fn secret_from_text(form: String, text: String) -> Tagged<u32> {
+    tagged(|| {
+        let secret = match form.as_str() {
+            "plain" => Secret::parse(text),
+            "utf8" => Secret::utf8(text),
+            "base64" => Secret::base64(text),
+            "hex" => Secret::hex(text),
+            "ed25519Private" => Secret::ed25519_private(text),
+            "ed25519Public" => Secret::ed25519_public(text),
+            other => Err(Error::new(ErrorCode::Internal, format!("no secret has the form {other:?}"))),
+        }?;
+        Ok(handle::keep(secret))
+    })
+}
+
+/// A secret whose key these bytes are.
+#[napi]
+pub fn secret_from_bytes(bytes: &[u8]) -> Tagged<u32> {
+    tagged(|| Secret::bytes(bytes).map(handle::keep))
+}
+
+/// A new secret.
+#[napi]
+pub fn secret_generate() -> Tagged<u32> {
+    tagged(|| Secret::generate().map(handle::keep))
+}
+
+/// The secret's text.
+#[napi]
+pub fn secret_expose(secret: u32) -> Result<String> {
+    handle::with(secret, |secret: &Secret| secret.expose().to_owned()) // EXPOSE: the caller asked for it
+}
+
+/// A key of a ring.
+#[napi(object)]
+pub struct KeyRecord {
+    /// The handle of its secret.
+    pub secret: u32,
+    /// Its name.
+    pub id: Option<String>,
+    /// The first second in which it is live.
+    pub not_before: Option<f64>,
+    /// The last second in which it is live.
+    pub not_after: Option<f64>,
+}
+
+impl KeyRecord {
+    fn into_key(self) -> Result<hookseal::Result<Key>> {
+        let mut key = Key::new(handle::get(self.secret)?);
+        if let Some(id) = &self.id {
+            key = key.id(id);
+        }
+        Ok((|| {
+            if let Some(time) = self.not_before {
+                key = key.not_before(convert::timestamp(time)?);
+            }
+            if let Some(time) = self.not_after {
+                key = key.not_after(convert::timestamp(time)?);
+            }
+            Ok(key)
+        })())
+    }
+}
+
+/// A ring of these keys, newest first.
+#[napi]
+pub fn ring(keys: Vec<KeyRecord>) -> Result<Tagged<u32>> {
+    let keys = keys.into_iter().map(KeyRecord::into_key).collect::<Result<Vec<_>>>()?;
+    Ok(tagged(|| {
+        let keys = keys.into_iter().collect::<hookseal::Result<Vec<_>>>()?;
+        KeyRing::new(keys).map(handle::keep)
+    }))
+}
+
+/// Puts a new key in front; the others end after the overlap.
+#[napi]
+pub fn ring_rotate(ring: u32, key: KeyRecord, overlap: f64, now: f64) -> Result<Tagged<bool>> {
+    let ring: KeyRing = handle::get(ring)?;
+    let key = key.into_key()?;
+    Ok(tagged(|| {
+        let overlap = convert::count("overlap", overlap)? as u64;
+        ring.rotate_at(key?, overlap, convert::timestamp(now)?)?;
+        Ok(true)
+    }))
+}
+
+/// Takes the key of that id out.
+#[napi]
+pub fn ring_revoke(ring: u32, id: String) -> Result<Tagged<bool>> {
+    let ring: KeyRing = handle::get(ring)?;
+    Ok(tagged(|| ring.revoke(&id).map(|()| true)))
+}
+
+/// How often a key has matched.
+#[napi(object)]
+pub struct KeyStatsRecord {
+    /// The key's name.
+    pub id: Option<String>,
+    /// The first second in which it is live.
+    pub not_before: Option<f64>,
+    /// The last second in which it is live.
+    pub not_after: Option<f64>,
+    /// How many deliveries it has verified.
+    pub matches: f64,
+    /// When it last verified one.
+    pub last_match: Option<f64>,
+}
+
+/// Each key's use so far, newest first.
+#[napi]
+#[expect(clippy::cast_precision_loss, reason = "seconds and counts stay far below 2^53")]
+pub fn ring_stats(ring: u32) -> Result<Vec<KeyStatsRecord>> {
+    let seconds = |time: Timestamp| time.as_unix() as f64;
+    let record = |stats: hookseal::KeyStats| KeyStatsRecord {
+        id: stats.id,
+        not_before: stats.not_before.map(seconds),
+        not_after: stats.not_after.map(seconds),
+        matches: stats.matches as f64,
+        last_match: stats.last_match.map(seconds),
+    };
+    handle::with(ring, |ring: &KeyRing| ring.stats().into_iter().map(record).collect())
+}
+
+/// The built-in scheme of that name.
+#[napi]
+pub fn scheme_named(name: String) -> Tagged<u32> {
+    tagged(|| Scheme::named(&name).map(handle::keep))
+}
+
+/// A scheme from a JSON document.
+#[napi]
+pub fn scheme_from_json(document: String) -> Tagged<u32> {
+    tagged(|| Scheme::from_json(&document).map(handle::keep))
+}
+
+/// The names of the built-in schemes.
+#[napi]
+pub fn scheme_names() -> Vec<String> {
+    Scheme::names().map(str::to_owned).collect()
+}
+
+/// A scheme's document in JSON.
+#[napi]
+pub fn scheme_json(scheme: u32) -> Result<String> {
+    handle::with(scheme, |scheme: &Scheme| scheme.to_json().to_owned())
+}

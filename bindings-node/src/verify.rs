@@ -1,0 +1,184 @@
+//! Verification.
+
+use std::cell::RefCell;
+
+use hookseal::{KeyRing, ReplayGuard, Result, Scheme, Verified, Verifier};
+use napi_derive::napi;
+
+use crate::{
+    convert::{self, HeaderText},
+    error::{Tagged, guarded, set_last, tagged},
+    handle,
+};
+
+/// What a verifier is made of.
+#[napi(object)]
+pub struct VerifierRecord {
+    /// The handle of its key ring.
+    pub ring: u32,
+    /// The handle of its scheme.
+    pub scheme: u32,
+    /// How old a message may be, in seconds.
+    pub tolerance: Option<f64>,
+    /// How far in the future it may be.
+    pub future_tolerance: Option<f64>,
+    /// The weakest version that is accepted.
+    pub require: Option<String>,
+    /// The handle of its replay guard.
+    pub replay: Option<u32>,
+    /// The largest body.
+    pub max_body: Option<f64>,
+    /// Whether any age is accepted.
+    pub dangerously_ignore_timestamp: bool,
+}
+
+struct Checker {
+    verifier: Verifier,
+    /// Whether its messages carry claims of a replay guard.
+    is_guarded: bool,
+}
+
+/// A verifier.
+#[napi]
+pub fn verifier(options: VerifierRecord) -> napi::Result<Tagged<u32>> {
+    let ring: KeyRing = handle::get(options.ring)?;
+    let scheme: Scheme = handle::get(options.scheme)?;
+    let replay: Option<ReplayGuard> = options.replay.map(handle::get).transpose()?;
+    let is_guarded = replay.is_some();
+    Ok(tagged(|| {
+        let mut builder = Verifier::builder().scheme(scheme).keys(ring);
+        if let Some(seconds) = options.tolerance {
+            builder = builder.tolerance(convert::duration("tolerance", seconds)?);
+        }
+        if let Some(seconds) = options.future_tolerance {
+            builder = builder.future_tolerance(convert::duration("futureTolerance", seconds)?);
+        }
+        if let Some(label) = &options.require {
+            builder = builder.require(label);
+        }
+        if let Some(guard) = replay {
+            builder = builder.replay(guard);
+        }
+        if let Some(bytes) = options.max_body {
+            builder = builder.max_body(convert::count("maxBody", bytes)?);
+        }
+        if options.dangerously_ignore_timestamp {
+            builder = builder.dangerously_ignore_timestamp();
+        }
+        builder.build().map(|verifier| handle::keep(Checker { verifier, is_guarded }))
+    }))
+}
+
+/// The headers that `verify` wants, in its order, each in the scheme's spelling.
+#[napi]
+pub fn verifier_headers(verifier: u32) -> napi::Result<Vec<String>> {
+    handle::with(verifier, |checker: &Checker| {
+        checker.verifier.header_names().map(|name| name.as_str().to_owned()).collect()
+    })
+}
+
+/// The labels of the scheme's versions, in the order by which `verify` numbers them.
+#[napi]
+pub fn verifier_versions(verifier: u32) -> napi::Result<Vec<String>> {
+    handle::with(verifier, |checker: &Checker| checker.verifier.scheme().versions().map(str::to_owned).collect())
+}
+
+/// `verify` refused the message; `last_failure` tells why.
+const REFUSED: f64 = -1.0;
+/// `verify` accepted a message that [`pack`] has no room for; [`details`] has it.
+const SEE_DETAILS: f64 = -2.0;
+
+/// Verifies a message. `now` is NaN for the clock. A result from 0 on is packed: see [`pack`].
+#[napi]
+#[expect(clippy::too_many_arguments, reason = "an array of headers would cost more than the rest of the call")]
+pub fn verify(
+    verifier: u32,
+    body: &[u8],
+    now: f64,
+    url: Option<String>,
+    #[napi(ts_arg_type = "string | null | undefined")] first: HeaderText,
+    #[napi(ts_arg_type = "string | null | undefined")] second: HeaderText,
+    #[napi(ts_arg_type = "string | null | undefined")] third: HeaderText,
+) -> napi::Result<f64> {
+    handle::with(verifier, |checker: &Checker| {
+        let verifier = &checker.verifier;
+        let verdict = guarded(|| {
+            let mut headers = [("", &b""[..]); 6];
+            let mut count = 0;
+            for (name, text) in verifier.header_names().zip([&first, &second, &third]) {
+                text.each(|value| {
+                    headers[count] = (name.as_str(), value);
+                    count += 1;
+                });
+            }
+            verifier.verify_url_at(body, &headers[..count], url.as_deref(), convert::timestamp(now)?)
+        });
+        match verdict {
+            Ok(verified) => pack(checker, &verified).unwrap_or_else(|| {
+                ACCEPTED.set(Some((verified, checker.is_guarded)));
+                SEE_DETAILS
+            }),
+            Err(error) => {
+                set_last(error);
+                REFUSED
+            }
+        }
+    })
+}
+
+/// One number for what most messages are: 40 bits of timestamp, a bit each for whether there is a
+/// timestamp, a covered id and a covered type, 4 bits of version, 5 bits of key.
+///
+/// A message has to be fetched by [`details`] when a key's id or a replay guard's claim goes with it.
+#[expect(clippy::cast_precision_loss, reason = "52 bits")]
+fn pack(checker: &Checker, verified: &Verified) -> Option<f64> {
+    if verified.key_id().is_some() || checker.is_guarded {
+        return None;
+    }
+    let timestamp = verified.timestamp().map_or(0, |time| time.as_unix());
+    let timestamp = u64::try_from(timestamp).ok().filter(|seconds| *seconds < 1 << 40)?;
+    let version = checker.verifier.scheme().versions().position(|label| label == verified.version()).filter(|index| *index < 16)?;
+    let flags = u64::from(verified.timestamp().is_some()) << 11
+        | u64::from(verified.id().is_some()) << 10
+        | u64::from(verified.event_type().is_some()) << 9;
+    Some((timestamp << 12 | flags | (version as u64) << 5 | verified.key_index() as u64) as f64)
+}
+
+thread_local! {
+    static ACCEPTED: RefCell<Option<(Verified, bool)>> = const { RefCell::new(None) };
+}
+
+/// A verified message in full.
+#[napi(object)]
+pub struct Details {
+    /// When it was signed.
+    pub timestamp: Option<f64>,
+    /// Its id, where the signature covers it.
+    pub id: Option<String>,
+    /// Its event type, where the signature covers it.
+    pub event_type: Option<String>,
+    /// The version that matched.
+    pub version: String,
+    /// The place of the key that matched.
+    pub key_index: u32,
+    /// The name of that key.
+    pub key_id: Option<String>,
+    /// The handle of the replay guard's claim.
+    pub claim: Option<u32>,
+}
+
+/// The message that `verify` has just accepted.
+#[napi]
+#[expect(clippy::cast_precision_loss, reason = "timestamps have 12 digits")]
+pub fn details() -> Option<Details> {
+    let (verified, is_guarded) = ACCEPTED.take()?;
+    Some(Details {
+        timestamp: verified.timestamp().map(|time| time.as_unix() as f64),
+        id: verified.id().map(str::to_owned),
+        event_type: verified.event_type().map(str::to_owned),
+        version: verified.version().to_owned(),
+        key_index: u32::try_from(verified.key_index()).unwrap_or(u32::MAX),
+        key_id: verified.key_id().map(str::to_owned),
+        claim: is_guarded.then(|| handle::keep(verified)),
+    })
+}

@@ -1,0 +1,67 @@
+import { types } from 'node:util'
+
+import { errorOf } from './errors.js'
+
+/** A request body exactly as received: bytes, or text that is sent as UTF-8. */
+export type Body = Uint8Array | ArrayBuffer | string
+
+/** A point in time: Unix seconds, rounded down, or a `Date`. */
+export type Time = number | Date
+
+const NOT_BYTES =
+  'the body is not the raw bytes of the request; a parsed body can not be verified, because writing it out again changes it. ' +
+  "Express: use webhook() of 'hookseal/express', or express.raw({ type: '*/*' }) on this route before any express.json(). " +
+  "Fastify: addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => done(null, body)). " +
+  'Next: await request.text() in a route handler, or config.api.bodyParser = false in pages/api'
+
+export function bytesOf(body: unknown): Uint8Array {
+  if (body instanceof Uint8Array || types.isUint8Array(body)) {
+    return body.buffer instanceof SharedArrayBuffer ? body.slice() : body
+  }
+  if (typeof body === 'string') {
+    if (body.isWellFormed()) return Buffer.from(body)
+    throw errorOf('body_not_bytes', 'the body is a string with a lone surrogate, which has no UTF-8')
+  }
+  if (types.isArrayBuffer(body)) return new Uint8Array(body)
+  throw errorOf('body_not_bytes', NOT_BYTES)
+}
+
+/** The clock, for the native half. */
+const CLOCK = NaN
+
+/** Seconds for the native half. */
+export function secondsOf(name: string, time: Time | undefined): number {
+  if (time === undefined) return CLOCK
+  const seconds = time instanceof Date ? time.getTime() / 1000 : time
+  if (Number.isFinite(seconds)) return seconds
+  throw errorOf('invalid_config', `${name} must be a finite number of seconds or a valid Date`)
+}
+
+export function optionalSecondsOf(name: string, time: Time | undefined): number | undefined {
+  return time === undefined ? undefined : secondsOf(name, time)
+}
+
+type Kind = 'string' | 'number' | 'boolean' | 'function' | 'any'
+
+/** Refuses options that do not exist, and values of another type than listed. */
+export function checkOptions(options: unknown, kinds: Record<string, Kind>): void {
+  if (typeof options !== 'object' || options === null) throw errorOf('invalid_config', 'the options must be an object')
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
+    if (kind === undefined) throw errorOf('invalid_config', `there is no option ${JSON.stringify(name)}`)
+    if (kind !== 'any' && value !== undefined && typeof value !== kind) {
+      throw errorOf('invalid_config', `${name} must be a ${kind}`)
+    }
+  }
+}
+
+/** Text for the native half, whose strings are UTF-8. */
+export function textOf(name: string, text: unknown): string {
+  if (typeof text === 'string' && text.isWellFormed()) return text
+  throw errorOf('invalid_config', `${name} must be a string without lone surrogates`)
+}
+
+/** The same for a name that may be absent. */
+export function optionalTextOf(name: string, text: unknown): string | undefined {
+  return text === undefined ? undefined : textOf(name, text)
+}

@@ -1,0 +1,77 @@
+import { errorOf } from './errors.js'
+
+/**
+ * Headers in any of their usual forms: Node's object, a `Headers`, pairs of name and value, Node's
+ * `rawHeaders`, or the signature header's value alone for schemes that need no other.
+ */
+export type HeadersLike =
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | { get(name: string): string | null | undefined }
+  | Iterable<readonly [string, string | Uint8Array]>
+  | readonly string[]
+  | string
+
+/** A value, `undefined` where there is none, `null` where there are several. */
+export type Found = string | null | undefined
+
+/** A header that a verifier reads. */
+export class HeaderName {
+  readonly spelled: string
+  readonly lower: string
+  readonly isSignature: boolean
+
+  constructor(spelled: string, isSignature: boolean) {
+    this.spelled = spelled
+    this.lower = spelled.toLowerCase()
+    this.isSignature = isSignature
+  }
+
+  /** Looks the header up. */
+  in(headers: HeadersLike): Found {
+    if (typeof headers === 'string') return this.isSignature ? headers : undefined
+    if (typeof headers !== 'object' || headers === null) return undefined
+    if (Symbol.iterator in headers) return this.#inEntries(headers as Iterable<unknown>)
+    if (typeof headers.get === 'function') return this.#text(headers.get(this.lower))
+    return this.#inObject(headers as Record<string, unknown>)
+  }
+
+  /** An object is tried under the two usual spellings before it is searched. */
+  #inObject(headers: Record<string, unknown>): Found {
+    const { lower, spelled } = this
+    const value = Object.hasOwn(headers, lower) ? headers[lower] : undefined
+    const other = lower !== spelled && Object.hasOwn(headers, spelled) ? headers[spelled] : undefined
+    if (value !== undefined || other !== undefined) return this.#only([value, other])
+    return this.#only(Object.keys(headers).filter((name) => this.#matches(name)).map((name) => headers[name]))
+  }
+
+  #inEntries(headers: Iterable<unknown>): Found {
+    const values: unknown[] = []
+    if (Array.isArray(headers) && typeof headers[0] === 'string') {
+      for (let at = 0; at < headers.length; at += 2) {
+        if (this.#matches(headers[at])) values.push(headers[at + 1])
+      }
+    } else {
+      for (const pair of headers) {
+        if (!Array.isArray(pair)) throw errorOf('malformed_header', 'the headers must be pairs of name and value')
+        if (this.#matches(pair[0])) values.push(pair[1])
+      }
+    }
+    return this.#only(values)
+  }
+
+  #matches(name: unknown): boolean {
+    return typeof name === 'string' && name.length === this.lower.length && name.toLowerCase() === this.lower
+  }
+
+  #only(values: unknown[]): Found {
+    const texts = values.flat().filter((value) => value !== undefined && value !== null)
+    return texts.length > 1 ? null : this.#text(texts[0])
+  }
+
+  #text(value: unknown): string | undefined {
+    if (typeof value === 'string') return value
+    if (value === undefined || value === null) return undefined
+    if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
+    throw errorOf('malformed_header', `the header ${this.spelled} is not a string`)
+  }
+}
