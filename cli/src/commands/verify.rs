@@ -1,0 +1,128 @@
+//! `hookseal verify`: is this webhook authentic?
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::Args;
+use hookseal::{Timestamp, Verified, Verifier};
+use serde_json::{Value, json};
+
+use crate::{
+    duration,
+    failure::{Failure, Outcome, Verdict},
+    input::{self, BodyArgs},
+    output::{Output, Tone},
+    secrets::SecretArgs,
+};
+
+/// Check a received webhook
+///
+/// Exits with 0 when it is authentic and with 1 when it is refused; the code on standard error says why.
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// A header of the request, as `Name: value`; repeat it for more
+    #[arg(long = "header", short = 'H', value_name = "HEADER", allow_hyphen_values = true)]
+    headers: Vec<OsString>,
+    /// The Unix seconds of the arrival, instead of the present
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    now: Option<i64>,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    body: BodyArgs,
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+/// What a verifier accepts.
+#[derive(Args)]
+pub(crate) struct Rules {
+    /// The scheme: a name from `hookseal schemes`, or `@FILE` with a scheme document
+    #[arg(long, default_value = "hookseal")]
+    pub(crate) scheme: String,
+    /// How far the timestamp may lie back: 300, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    tolerance: Option<Duration>,
+    /// How far the timestamp may lie ahead; the same as --tolerance unless given
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    future_tolerance: Option<Duration>,
+    /// Accept copies of any age
+    #[arg(long)]
+    dangerously_ignore_timestamp: bool,
+    /// Refuse versions of the scheme that are weaker than this one
+    #[arg(long, value_name = "VERSION")]
+    require: Option<String>,
+    /// The longest body to accept, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_body: Option<usize>,
+    /// The receiver's public URL as registered with the provider, for schemes that sign it
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+impl VerifyArgs {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        let verifier = self.rules.verifier(self.secrets.ring()?)?;
+        let headers = input::headers(&self.headers)?;
+        let now = self.now.map_or_else(Timestamp::now, |seconds| Ok(Timestamp::from_unix(seconds)))?;
+        let body = self.body.read(&self.secrets, self.rules.max_body)?;
+        let verified =
+            verifier.verify_url_at(&body, &headers, self.rules.url.as_deref(), now).map_err(Failure::Refused)?;
+        if output.is_json() {
+            output.json(&json!({ "ok": describe(&verified) }))?;
+        } else {
+            print(output, &verified)?;
+        }
+        Ok(Verdict::Passed)
+    }
+}
+
+impl Rules {
+    pub(crate) fn verifier(&self, keys: hookseal::KeyRing) -> Result<Verifier, Failure> {
+        let mut builder = Verifier::builder().scheme(input::scheme(&self.scheme)?).keys(keys);
+        if let Some(tolerance) = self.tolerance {
+            builder = builder.tolerance(tolerance);
+        }
+        if let Some(tolerance) = self.future_tolerance {
+            builder = builder.future_tolerance(tolerance);
+        }
+        if self.dangerously_ignore_timestamp {
+            builder = builder.dangerously_ignore_timestamp();
+        }
+        if let Some(version) = &self.require {
+            builder = builder.require(version);
+        }
+        if let Some(bytes) = self.max_body {
+            builder = builder.max_body(bytes);
+        }
+        Ok(builder.build()?)
+    }
+}
+
+pub(crate) fn describe(verified: &Verified) -> Value {
+    json!({
+        "timestamp": verified.timestamp().map(Timestamp::as_unix),
+        "id": verified.id(),
+        "event_type": verified.event_type(),
+        "version": verified.version(),
+        "key_index": verified.key_index(),
+    })
+}
+
+fn print(output: &mut Output, verified: &Verified) -> Result<(), Failure> {
+    output.line(output.paint(Tone::Good, "verified"))?;
+    let timestamp = verified.timestamp().map(|timestamp| timestamp.as_unix().to_string());
+    let key = verified.key_index().to_string();
+    let facts = [
+        ("timestamp", timestamp.as_deref()),
+        ("id", verified.id()),
+        ("event type", verified.event_type()),
+        ("version", Some(verified.version()).filter(|version| !version.is_empty())),
+        ("key", Some(&*key)),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            output.line(format_args!("  {name:<10}  {value}"))?;
+        }
+    }
+    Ok(())
+}
