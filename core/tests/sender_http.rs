@@ -1,5 +1,7 @@
 //! The sender over real sockets.
 
+#![cfg(feature = "send")]
+
 use std::time::Duration;
 
 use hookseal::{Endpoint, Event, Sender, Status, Verifier};
