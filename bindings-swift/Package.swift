@@ -22,8 +22,9 @@ let package = Package(
             ]
         ),
         .target(name: "Hookseal", dependencies: ["HooksealFFI"]),
-        .executableTarget(name: "hookseal-swift-tool", dependencies: ["Hookseal"]),
-        .testTarget(name: "HooksealTests", dependencies: ["Hookseal"]),
+        .target(name: "ConformanceKit", dependencies: ["Hookseal"]),
+        .executableTarget(name: "hookseal-swift-tool", dependencies: ["ConformanceKit", "Hookseal"]),
+        .testTarget(name: "HooksealTests", dependencies: ["ConformanceKit", "Hookseal"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,11 @@
 //! What the Swift package `Hookseal` calls: a thin layer of UniFFI over the core. It is private to the package; the
 //! public classes are written in Swift.
 
+pub mod convert;
+pub mod error;
+pub mod keys;
+pub mod runtime;
+pub mod send;
+pub mod verify;
+
 uniffi::setup_scaffolding!();

@@ -1,0 +1,52 @@
+import Foundation
+internal import HooksealFFI
+
+/// Signs messages under one scheme, or under several at once while receivers move from one to the next.
+///
+/// Every live key signs, newest first, so that receivers accept the message on both sides of a rotation.
+///
+/// ```swift
+/// let signer = try Signer(secrets: ["whsec_demo"])
+/// let headers = try signer.sign(
+///     body: Data(#"{"id":42}"#.utf8), id: "evt_1", eventType: "order.paid", timestamp: 1_700_000_000)
+/// assert(headers["X-Webhook-Id"] == "evt_1")
+/// assert(headers["X-Webhook-Signature"]!.hasPrefix("t=1700000000,v2="))
+/// ```
+public final class Signer: Sendable {
+    let native: NativeSigner
+
+    /// Signs with these secrets, newest first.
+    ///
+    /// `until` is the last second in which this scheme is signed under; `also` are signers whose schemes are signed
+    /// under as well. A key that cannot serve the scheme is `malformed_secret`; two schemes that write the same header
+    /// are `invalid_config`.
+    public convenience init(
+        secrets: [Secret], scheme: Scheme = .hookseal, until: Date? = nil, also others: [Signer] = []
+    ) throws(WebhookError) {
+        try self.init(ring: KeyRing(secrets), scheme: scheme, until: until, also: others)
+    }
+
+    /// Signs with every live key of a ring.
+    public init(
+        ring: KeyRing, scheme: Scheme = .hookseal, until: Date? = nil, also others: [Signer] = []
+    ) throws(WebhookError) {
+        native = try Hookseal.native {
+            try NativeSigner(
+                ring: ring.native, scheme: scheme.native, until: until.map(seconds), also: others.map(\.native))
+        }
+    }
+
+    /// The headers that `body` travels with, in the scheme's spelling.
+    ///
+    /// The id and the event type are written only if given, and required where the scheme signs them (`invalid_event`),
+    /// as is the URL (`missing_url`). `timestamp` is in Unix seconds, now if absent.
+    public func sign(
+        body: some DataProtocol, id: String? = nil, eventType: String? = nil, timestamp: Int? = nil, url: String? = nil
+    ) throws(WebhookError) -> [String: String] {
+        let headers = try Hookseal.native {
+            try native.sign(
+                body: Data(body), id: id, eventType: eventType, timestamp: timestamp.map(Int64.init), url: url)
+        }
+        return Dictionary(headers.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+}

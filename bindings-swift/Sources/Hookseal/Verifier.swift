@@ -1,0 +1,161 @@
+import Foundation
+internal import HooksealFFI
+
+/// Verifies that webhooks are authentic, and recent.
+///
+/// Pass the body's bytes as they were received: parsed and printed again they are other bytes.
+///
+/// ```swift
+/// let body = Data(#"{"id":42}"#.utf8)
+/// let headers = try Signer(secrets: ["whsec_old"], scheme: .stripe).sign(body: body)
+///
+/// let verifier = try Verifier(secrets: ["whsec_new", "whsec_old"], scheme: .stripe, tolerance: .seconds(300))
+/// let verified = try verifier.verify(body: body, headers: headers)
+/// assert(verified.keyIndex == 1 && verified.version == "v1")
+/// ```
+///
+/// Every failure is a ``WebhookError``; answer the sender alike for all of them (400; 413 for `body_too_large`, 425 for
+/// `replayed`, 503 for `storage_full`), and log the reason.
+public final class Verifier: Sendable {
+    private let native: NativeVerifier
+    private let headerNames: [String]
+
+    /// Verifies with these secrets, newest first.
+    ///
+    /// - Parameters:
+    ///   - tolerance: how far the timestamp may lie in the past, in whole seconds.
+    ///   - futureTolerance: how far in the future; `tolerance` if absent.
+    ///   - require: the weakest version to accept, such as `v2`; closes the way back to weaker ones.
+    ///   - replay: refuses what was accepted before.
+    ///   - maxBody: the largest body, in bytes.
+    ///   - dangerouslyIgnoreTimestamp: accepts authentic messages of any age, so replays too.
+    public convenience init(
+        secrets: [Secret], scheme: Scheme = .hookseal, tolerance: Duration = .seconds(300),
+        futureTolerance: Duration? = nil, require: String? = nil, replay: ReplayGuard? = nil, maxBody: Int? = nil,
+        dangerouslyIgnoreTimestamp: Bool = false
+    ) throws(WebhookError) {
+        try self.init(
+            ring: KeyRing(secrets), scheme: scheme, tolerance: tolerance, futureTolerance: futureTolerance,
+            require: require, replay: replay, maxBody: maxBody, dangerouslyIgnoreTimestamp: dangerouslyIgnoreTimestamp)
+    }
+
+    /// Verifies with the live keys of a ring.
+    public init(
+        ring: KeyRing, scheme: Scheme = .hookseal, tolerance: Duration = .seconds(300),
+        futureTolerance: Duration? = nil, require: String? = nil, replay: ReplayGuard? = nil, maxBody: Int? = nil,
+        dangerouslyIgnoreTimestamp: Bool = false
+    ) throws(WebhookError) {
+        native = try Hookseal.native {
+            try NativeVerifier(
+                ring: ring.native,
+                options: NativeVerifierOptions(
+                    scheme: scheme.native,
+                    tolerance: wholeSeconds(tolerance, "tolerance"),
+                    futureTolerance: futureTolerance.map { try wholeSeconds($0, "futureTolerance") },
+                    require: require,
+                    replay: replay?.native,
+                    maxBody: maxBody.map { try count($0, "maxBody") },
+                    dangerouslyIgnoreTimestamp: dangerouslyIgnoreTimestamp))
+        }
+        headerNames = scheme.native.headerNames()
+    }
+
+    /// Verifies a request whose headers are a dictionary.
+    ///
+    /// `url` is the public URL as it is registered at the provider, for the schemes that sign it. A message that waited
+    /// in a queue is judged by its arrival: pass that as `now`.
+    public func verify(
+        body: some DataProtocol, headers: [String: String], now: Date? = nil, url: String? = nil
+    ) throws(WebhookError) -> Verified {
+        try verify(body, .pairs(headers: select(headers)), now, url)
+    }
+
+    /// Verifies a request whose headers are a list of pairs, in which a name can occur twice.
+    public func verify(
+        body: some DataProtocol, headers: [(String, String)], now: Date? = nil, url: String? = nil
+    ) throws(WebhookError) -> Verified {
+        try verify(body, .pairs(headers: select(headers)), now, url)
+    }
+
+    /// Verifies a request whose headers are a framework's own collection of names and values.
+    public func verify(
+        body: some DataProtocol, headers: some Sequence<(name: String, value: String)>, now: Date? = nil,
+        url: String? = nil
+    ) throws(WebhookError) -> Verified {
+        try verify(body, .pairs(headers: select(headers)), now, url)
+    }
+
+    /// Verifies with the bare value of the signature header, for the schemes that need no other.
+    public func verify(
+        body: some DataProtocol, headers: String, now: Date? = nil, url: String? = nil
+    ) throws(WebhookError) -> Verified {
+        try verify(body, .signature(value: headers), now, url)
+    }
+
+    private func verify(
+        _ body: some DataProtocol, _ headers: NativeHeaders, _ now: Date?, _ url: String?
+    ) throws(WebhookError) -> Verified {
+        try Hookseal.native {
+            Verified(try native.verify(body: Data(body), headers: headers, now: now.map(seconds), url: url))
+        }
+    }
+
+    /// The few headers that the scheme reads: only these cross to the core.
+    private func select(_ headers: some Sequence<(String, String)>) -> [NativeHeader] {
+        headers.compactMap { name, value in
+            headerNames.contains { isSameHeader($0, name) } ? NativeHeader(name: name, value: value) : nil
+        }
+    }
+
+    private func select(_ headers: some Sequence<(key: String, value: String)>) -> [NativeHeader] {
+        select(headers.lazy.map { ($0.key, $0.value) })
+    }
+
+    private func select(_ headers: some Sequence<(name: String, value: String)>) -> [NativeHeader] {
+        select(headers.lazy.map { ($0.name, $0.value) })
+    }
+}
+
+private func isSameHeader(_ one: String, _ other: String) -> Bool {
+    one.utf8.count == other.utf8.count && zip(one.utf8, other.utf8).allSatisfy { lower($0) == lower($1) }
+}
+
+private func lower(_ byte: UInt8) -> UInt8 {
+    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+}
+
+/// What verification established.
+public struct Verified: Sendable, CustomStringConvertible {
+    /// When the message was signed, in Unix seconds, where the scheme signs that.
+    public let timestamp: Int?
+    /// The message's id, only where the signature covers it.
+    public let id: String?
+    /// The event type, only where the signature covers it.
+    public let eventType: String?
+    /// The version of the scheme that was judged.
+    public let version: String
+    /// The place of the key that matched, 0 for the newest.
+    public let keyIndex: Int
+    public let keyID: String?
+
+    let claim: NativeClaim?
+
+    init(_ native: NativeVerified) {
+        timestamp = native.timestamp.map(Int.init)
+        id = native.id
+        eventType = native.eventType
+        version = native.version
+        keyIndex = Int(native.keyIndex)
+        keyID = native.keyId
+        claim = native.claim
+    }
+
+    /// ``timestamp`` as a date.
+    public var date: Date? {
+        timestamp.map { Date(timeIntervalSince1970: TimeInterval($0)) }
+    }
+
+    public var description: String {
+        "Verified(version: \(version), timestamp: \(timestamp.map(String.init) ?? "none"), id: \(id ?? "none"))"
+    }
+}

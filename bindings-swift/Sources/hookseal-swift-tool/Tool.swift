@@ -1,0 +1,62 @@
+import ConformanceKit
+import Foundation
+import Hookseal
+
+/// Speaks the line protocol of the tests that cross languages, one JSON object a line:
+///
+///     hookseal-swift-tool sign     reads sign vectors, answers {"headers": [[name, value], …]} or {"error": code}
+///     hookseal-swift-tool verify   reads verify vectors, answers {"ok": {…}} or {"error": code}
+///     hookseal-swift-tool send URL TYPE SECRET
+///                                  sends standard input to a local receiver, prints the delivery
+@main
+struct Tool {
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        switch (arguments.first, arguments.count) {
+        case ("sign", 1): answerLines(Judge.sign)
+        case ("verify", 1): answerLines(Judge.verify)
+        case ("send", 4): await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]))
+        default:
+            FileHandle.standardError.write(Data("usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET\n".utf8))
+            exit(2)
+        }
+    }
+
+    private static func answerLines(_ judge: (Judge.JSON) -> Judge.JSON) {
+        while let request = readLine() {
+            let json = try? JSONSerialization.jsonObject(with: Data(request.utf8))
+            answer((json as? Judge.JSON).map(judge) ?? ["error": "not a JSON object"])
+        }
+    }
+
+    private static func send(url: String, type: String, secret: Secret) async {
+        do {
+            let sender = try Sender(allowPrivate: true)
+            let payload = FileHandle.standardInput.readDataToEndOfFile()
+            let delivery = try await sender.send(
+                to: Endpoint(url: url, secrets: [secret]), type: type, payload: payload)
+            await sender.close()
+            answer(describe(delivery))
+            exit(delivery.status == .delivered ? 0 : 1)
+        } catch let error as WebhookError {
+            answer(["error": error.code.rawValue])
+        } catch {
+            answer(["error": "\(error)"])
+        }
+        exit(1)
+    }
+
+    private static func describe(_ delivery: Delivery) -> Judge.JSON {
+        let attempts = delivery.attempts.map { attempt -> Judge.JSON in
+            [
+                "number": attempt.number, "status_code": attempt.statusCode ?? NSNull(),
+                "error": attempt.error?.rawValue ?? NSNull(),
+            ]
+        }
+        return ["status": delivery.status.rawValue, "id": delivery.id, "attempts": attempts]
+    }
+
+    private static func answer(_ json: Judge.JSON) {
+        FileHandle.standardOutput.write(Data((line(json) + "\n").utf8))
+    }
+}

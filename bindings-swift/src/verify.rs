@@ -1,0 +1,194 @@
+//! Signing and verifying.
+
+use std::{sync::Arc, time::Duration};
+
+use hookseal::{Message, ReplayGuard, Signer, Timestamp, Verified, Verifier};
+
+use crate::{
+    convert::{NativeHeader, pairs, size, timestamp, timestamp_or_now},
+    error::NativeError,
+    keys::{NativeKeyRing, NativeScheme},
+};
+
+/// A signer.
+#[derive(Debug, uniffi::Object)]
+pub struct NativeSigner(pub(crate) Signer);
+
+#[uniffi::export]
+impl NativeSigner {
+    /// `Signer::builder`.
+    #[uniffi::constructor]
+    pub fn new(
+        ring: &NativeKeyRing,
+        scheme: &NativeScheme,
+        until: Option<i64>,
+        also: Vec<Arc<NativeSigner>>,
+    ) -> Result<Self, NativeError> {
+        let mut builder = Signer::builder().keys(ring.0.clone()).scheme(scheme.0.clone());
+        if let Some(last) = until {
+            builder = builder.until(timestamp(last));
+        }
+        for other in also {
+            builder = builder.also(other.0.clone());
+        }
+        Ok(Self(builder.build()?))
+    }
+
+    /// `Signer::sign_at`.
+    pub fn sign(
+        &self,
+        body: &[u8],
+        id: Option<String>,
+        event_type: Option<String>,
+        timestamp: Option<i64>,
+        url: Option<String>,
+    ) -> Result<Vec<NativeHeader>, NativeError> {
+        let mut message = Message::new(body);
+        if let Some(id) = &id {
+            message = message.id(id);
+        }
+        if let Some(event_type) = &event_type {
+            message = message.event_type(event_type);
+        }
+        if let Some(url) = &url {
+            message = message.url(url);
+        }
+        let headers = self.0.sign_at(&message, timestamp_or_now(timestamp)?)?;
+        Ok(headers.into_iter().map(|(name, value)| NativeHeader { name, value }).collect())
+    }
+}
+
+/// A verifier.
+#[derive(Debug, uniffi::Object)]
+pub struct NativeVerifier {
+    verifier: Verifier,
+    is_guarded: bool,
+}
+
+/// The options of a verifier.
+#[derive(Debug, uniffi::Record)]
+pub struct NativeVerifierOptions {
+    /// The scheme.
+    pub scheme: Arc<NativeScheme>,
+    /// Seconds.
+    pub tolerance: u64,
+    /// Seconds.
+    pub future_tolerance: Option<u64>,
+    /// The label of a version.
+    pub require: Option<String>,
+    /// The guard.
+    pub replay: Option<Arc<NativeReplayGuard>>,
+    /// Bytes.
+    pub max_body: Option<u64>,
+    /// Accepts any age.
+    pub dangerously_ignore_timestamp: bool,
+}
+
+/// Headers as the caller has them.
+#[derive(Debug, uniffi::Enum)]
+pub enum NativeHeaders {
+    /// Names and values.
+    Pairs {
+        /// At least those that the scheme reads.
+        headers: Vec<NativeHeader>,
+    },
+    /// The bare signature header.
+    Signature {
+        /// Its value.
+        value: String,
+    },
+}
+
+#[uniffi::export]
+impl NativeVerifier {
+    /// `Verifier::builder`.
+    #[uniffi::constructor]
+    pub fn new(ring: &NativeKeyRing, options: NativeVerifierOptions) -> Result<Self, NativeError> {
+        let is_guarded = options.replay.is_some();
+        let mut builder = Verifier::builder()
+            .keys(ring.0.clone())
+            .scheme(options.scheme.0.clone())
+            .tolerance(Duration::from_secs(options.tolerance));
+        if let Some(tolerance) = options.future_tolerance {
+            builder = builder.future_tolerance(Duration::from_secs(tolerance));
+        }
+        if let Some(version) = &options.require {
+            builder = builder.require(version);
+        }
+        if let Some(guard) = options.replay {
+            builder = builder.replay(guard.0.clone());
+        }
+        if let Some(bytes) = options.max_body {
+            builder = builder.max_body(size(bytes));
+        }
+        if options.dangerously_ignore_timestamp {
+            builder = builder.dangerously_ignore_timestamp();
+        }
+        Ok(Self { verifier: builder.build()?, is_guarded })
+    }
+
+    /// `Verifier::verify_url_at`.
+    pub fn verify(
+        &self,
+        body: &[u8],
+        headers: NativeHeaders,
+        now: Option<i64>,
+        url: Option<String>,
+    ) -> Result<NativeVerified, NativeError> {
+        let (url, now) = (url.as_deref(), timestamp_or_now(now)?);
+        let verified = match headers {
+            NativeHeaders::Pairs { headers } => self.verifier.verify_url_at(body, &pairs(headers), url, now),
+            NativeHeaders::Signature { value } => self.verifier.verify_url_at(body, &value, url, now),
+        }?;
+        Ok(NativeVerified {
+            timestamp: verified.timestamp().map(Timestamp::as_unix),
+            id: verified.id().map(str::to_owned),
+            event_type: verified.event_type().map(str::to_owned),
+            version: verified.version().to_owned(),
+            key_index: verified.key_index() as u64,
+            key_id: verified.key_id().map(str::to_owned),
+            claim: self.is_guarded.then(|| Arc::new(NativeClaim(verified))),
+        })
+    }
+}
+
+/// What verification established.
+#[derive(Debug, uniffi::Record)]
+pub struct NativeVerified {
+    /// Seconds.
+    pub timestamp: Option<i64>,
+    /// Where the signature covers it.
+    pub id: Option<String>,
+    /// Where the signature covers it.
+    pub event_type: Option<String>,
+    /// The label.
+    pub version: String,
+    /// Its place in the ring.
+    pub key_index: u64,
+    /// Its name.
+    pub key_id: Option<String>,
+    /// What a guard was asked to remember.
+    pub claim: Option<Arc<NativeClaim>>,
+}
+
+/// What a guard was asked to remember.
+#[derive(Debug, uniffi::Object)]
+pub struct NativeClaim(Verified);
+
+/// A replay guard.
+#[derive(Debug, uniffi::Object)]
+pub struct NativeReplayGuard(ReplayGuard);
+
+#[uniffi::export]
+impl NativeReplayGuard {
+    /// `ReplayGuard::new`.
+    #[uniffi::constructor]
+    pub fn new(capacity: u64) -> Result<Self, NativeError> {
+        Ok(Self(ReplayGuard::new(size(capacity))?))
+    }
+
+    /// `ReplayGuard::release`.
+    pub fn release(&self, claim: &NativeClaim) {
+        self.0.release(&claim.0);
+    }
+}
