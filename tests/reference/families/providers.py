@@ -186,6 +186,9 @@ def zendesk(suite: Suite) -> None:
         suite.add(f"rfc3339-{name}", comment, ok(""), flags=("TimestampForm",), headers=sent(t))
     suite.add("rfc3339-leap-day", "29 February of a leap year", ok("", 1_709_164_800), flags=("TimestampForm",), headers=sent("2024-02-29T00:00:00Z"), now=1_709_164_800)
     suite.add("rfc3339-century", "1900 was no leap year", error("malformed_timestamp"), flags=("TimestampForm",), headers=sent("1900-02-29T00:00:00Z"))
+    suite.add("rfc3339-last", "the last date that four digits can say", ok("", 253_402_300_799), flags=("TimestampForm",), headers=sent("9999-12-31T23:59:59Z"), now=253_402_300_799)
+    suite.add("rfc3339-year-0", "year 0 is a date, long ago", error("timestamp_too_old"), flags=("TimestampForm",), headers=sent("0000-02-29T00:00:00Z"))
+    suite.add("rfc3339-leap-second", "Unix time has no leap seconds", error("malformed_timestamp"), flags=("TimestampForm",), headers=sent("2016-12-31T23:59:60Z"))
     suite.add("rfc3339-epoch", "the first second", ok("", 0), flags=("TimestampForm",), headers=sent("1970-01-01T00:00:00Z"), now=0)
 
 
