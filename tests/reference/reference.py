@@ -19,7 +19,7 @@ from typing import Any
 
 import ed25519
 import scheme as schemes
-from content import signed_texts
+from content import body_text, signed_texts
 from scheme import Refused, Scheme, Version
 from secret import PRIVATE, PUBLIC, SYMMETRIC, Key, parse_ring, strict_base64
 
@@ -222,19 +222,18 @@ class Guard:
         self.noted: set[bytes] = set()
 
     def claim(self, scheme: Scheme, version: Version, fields: dict[str, bytes], body: bytes) -> None:
-        mine = self.print_of(scheme, [name for name in ("timestamp", "id", "type", "url") if version.covers(name)], fields, body)
-        weakest = [name for name in ("timestamp", "id", "type", "url") if scheme.versions[-1].covers(name)]
-        shared = self.print_of(scheme, weakest, fields, body)
-        if mine in self.claimed or shared in self.claimed or (mine == shared and shared in self.noted):
+        mine = print_of(scheme, version, fields, body)
+        weaker = {print_of(scheme, other, fields, body) for other in scheme.versions[scheme.versions.index(version) + 1 :]} - {mine}
+        if mine in self.claimed | self.noted or weaker & self.claimed:
             raise Refused("replayed")
         self.claimed.add(mine)
-        if mine != shared:
-            self.noted.add(shared)
+        self.noted |= weaker
 
-    @staticmethod
-    def print_of(scheme: Scheme, names: list[str], fields: dict[str, bytes], body: bytes) -> bytes:
-        parts = [scheme.name.encode(), *(fields[name] for name in names), hashlib.sha256(body).digest()]
-        return hashlib.sha256(b"".join(len(part).to_bytes(8, "little") + part for part in parts)).digest()
+
+def print_of(scheme: Scheme, version: Version, fields: dict[str, bytes], body: bytes) -> bytes:
+    covered = [fields[part[1:-1]] for part in version.content[:-1] if part.startswith("{")]
+    parts = [scheme.name.encode(), *covered, hashlib.sha256(body_text(version.content[-1], fields, body) or b"").digest()]
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
 
 
 def signed(test: dict[str, Any]) -> dict[str, Any]:
