@@ -289,11 +289,11 @@ async fn endpoints_that_hang_leave_half_of_the_slots_to_those_that_answer() {
             stage.sender.enqueue(&endpoint(host), event()).unwrap();
         }
     }
-    let before = stage.start.elapsed();
+    let before = Instant::now();
     for _ in 0..20 {
         stage.send("quick").await;
     }
-    assert!(stage.start.elapsed() - before < 3 * SECOND, "{:?}", stage.start.elapsed() - before);
+    assert!(before.elapsed() < 3 * SECOND, "{:?}", before.elapsed());
     let hanging = stage.seen().iter().filter(|seen| seen.host.starts_with("hang")).count();
     assert_eq!(hanging, 4);
 }

@@ -61,7 +61,7 @@ pub(crate) struct Lanes {
     slots: Slots,
     breaker: Option<Breaker>,
     by_key: HashMap<Arc<str>, LaneId>,
-    lanes: Vec<Option<Lane>>,
+    table: Vec<Option<Lane>>,
     free: Vec<LaneId>,
     fast: Class,
     slow: Class,
@@ -106,7 +106,7 @@ impl Lanes {
             slots,
             breaker,
             by_key: HashMap::new(),
-            lanes: Vec::new(),
+            table: Vec::new(),
             free: Vec::new(),
             fast: Class::default(),
             slow: Class::default(),
@@ -142,10 +142,10 @@ impl Lanes {
             pace: None,
         };
         let id = self.free.pop().unwrap_or_else(|| {
-            self.lanes.push(None);
-            LaneId(u32::try_from(self.lanes.len() - 1).unwrap_or(u32::MAX))
+            self.table.push(None);
+            LaneId(u32::try_from(self.table.len() - 1).unwrap_or(u32::MAX))
         });
-        self.lanes[id.index()] = Some(lane);
+        self.table[id.index()] = Some(lane);
         self.by_key.insert(Arc::clone(key), id);
         id
     }
@@ -209,18 +209,20 @@ impl Lanes {
     }
 
     /// Takes a slot back that was not used.
+    #[expect(clippy::needless_pass_by_value, reason = "a slot is given back once")]
     pub(crate) fn release(&mut self, slot: Slot, now: Instant) {
-        self.lane(slot.lane).in_flight -= 1;
+        let Slot { lane, fast } = slot;
+        self.lane(lane).in_flight -= 1;
         let was_crowded = self.is_crowded();
-        self.class(slot.fast).in_flight -= 1;
+        self.class(fast).in_flight -= 1;
         if was_crowded && !self.is_crowded() {
             for id in std::mem::take(&mut self.held) {
-                if self.lanes[id.index()].is_some() {
+                if self.table[id.index()].is_some() {
                     self.place(id, now);
                 }
             }
         }
-        self.place(slot.lane, now);
+        self.place(lane, now);
     }
 
     /// The next moment at which a lane may get its turn without anything else happening.
@@ -229,7 +231,7 @@ impl Lanes {
     }
 
     pub(crate) fn key(&self, id: LaneId) -> Option<&Arc<str>> {
-        self.lanes.get(id.index())?.as_ref().map(|lane| &lane.key)
+        self.table.get(id.index())?.as_ref().map(|lane| &lane.key)
     }
 
     /// Fast lanes use at least the half that slow lanes may not have.
@@ -260,7 +262,7 @@ impl Lanes {
     fn first_turn(&mut self, fast: bool) -> Option<u64> {
         loop {
             let (ticket, id) = *self.class(fast).turns.front()?;
-            if self.lanes[id.index()].as_ref().is_some_and(|lane| lane.place == Place::Turn(ticket)) {
+            if self.table[id.index()].as_ref().is_some_and(|lane| lane.place == Place::Turn(ticket)) {
                 return Some(ticket);
             }
             self.class(fast).turns.pop_front();
@@ -283,7 +285,7 @@ impl Lanes {
     }
 
     fn forget(&mut self, id: LaneId) {
-        if let Some(lane) = self.lanes[id.index()].take() {
+        if let Some(lane) = self.table[id.index()].take() {
             self.by_key.remove(&lane.key);
             self.free.push(id);
         }
@@ -326,7 +328,7 @@ impl Lanes {
     }
 
     fn lane(&mut self, id: LaneId) -> &mut Lane {
-        self.lanes[id.index()].as_mut().expect("a lane with work or a slot is not forgotten")
+        self.table[id.index()].as_mut().expect("a lane with work or a slot is not forgotten")
     }
 }
 

@@ -16,7 +16,6 @@ pub(crate) fn parse(field: &str, seconds: f64) -> Result<Duration> {
         .ok_or_else(|| Error::new(ErrorCode::InvalidConfig, format!("{field} must be between 0 seconds and 365 days")))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::{sync::Notify, time::Instant};
 
 use super::room::Place;
@@ -20,10 +20,8 @@ pub struct Delivery {
     /// The delivery's id: the same at every attempt, and in the header `X-Webhook-Id`.
     pub id: Box<str>,
     /// The event's type.
-    #[serde(serialize_with = "shared_text")]
     pub event_type: Arc<str>,
     /// The endpoint's id: the one that it was given, or its URL.
-    #[serde(serialize_with = "shared_text")]
     pub endpoint: Arc<str>,
     /// How it stands.
     pub status: Status,
@@ -31,10 +29,6 @@ pub struct Delivery {
     pub reason: Option<Reason>,
     /// The attempts, oldest first.
     pub attempts: Vec<Attempt>,
-}
-
-fn shared_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
 }
 
 /// How a delivery stands.

@@ -23,7 +23,7 @@ const LARGEST_PAYLOAD: usize = 1024 * 1024;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Event {
-    pub(super) event_type: Arc<str>,
+    pub(super) kind: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) content_type: HeaderValue,
     pub(super) id: Option<Box<str>>,
@@ -56,10 +56,10 @@ impl Event {
             ));
         }
         let content_type = HeaderValue::from_static("application/json");
-        Ok(Self { event_type: event_type.into(), payload, content_type, id: None })
+        Ok(Self { kind: event_type.into(), payload, content_type, id: None })
     }
 
-    /// Gives the delivery an id; without one the sender makes `msg_` and a UUIDv7.
+    /// Gives the delivery an id; without one the sender makes `msg_` and a UUID of version 7.
     ///
     /// # Errors
     /// `invalid_event` for an id that breaks the character rule.
@@ -81,7 +81,7 @@ impl Event {
 
     /// The event type.
     pub fn event_type(&self) -> &str {
-        &self.event_type
+        &self.kind
     }
 
     /// The payload's bytes.
@@ -90,7 +90,7 @@ impl Event {
     }
 }
 
-/// A new id: `msg_` and the 32 hex digits of a UUIDv7, so that ids sort by time.
+/// A new id: `msg_` and the 32 hex digits of a UUID of version 7, so that ids sort by time.
 pub(super) fn new_id() -> Box<str> {
     format!("msg_{}", uuid::Uuid::now_v7().simple()).into()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{engine::Attempt, retry::Reason};
@@ -14,12 +14,10 @@ pub struct Notice {
     #[serde(rename = "type")]
     pub kind: NoticeKind,
     /// To which endpoint: its id.
-    #[serde(serialize_with = "shared_text")]
     pub endpoint: Arc<str>,
     /// To which delivery, if to one.
     pub delivery: Option<Box<str>>,
     /// That delivery's event type.
-    #[serde(serialize_with = "optional_text")]
     pub event_type: Option<Arc<str>>,
     /// The attempt that was made (`delivery.attempt`).
     pub attempt: Option<Attempt>,
@@ -33,14 +31,6 @@ impl Notice {
     pub(super) fn new(kind: NoticeKind, endpoint: Arc<str>) -> Self {
         Self { kind, endpoint, delivery: None, event_type: None, attempt: None, retry_in: None, reason: None }
     }
-}
-
-fn shared_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
-}
-
-fn optional_text<S: Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
-    text.as_deref().serialize(serializer)
 }
 
 /// What can happen in a sender.

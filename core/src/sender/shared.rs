@@ -32,6 +32,8 @@ use crate::{
 
 /// How many notices a subscriber may be behind.
 const NOTICES_KEPT: usize = 1_024;
+/// How often the timekeeper looks where nothing is due.
+const RARELY: Duration = Duration::from_secs(86_400);
 
 pub(super) struct Shared {
     pub(super) room: Room,
@@ -80,7 +82,7 @@ impl Shared {
         let runtime = self.runtime()?;
         let shipment = Shipment {
             id: event.id.unwrap_or_else(new_id),
-            event_type: event.event_type,
+            event_type: event.kind,
             content_type: event.content_type,
             payload: event.payload,
             endpoint,
@@ -139,7 +141,9 @@ impl Shared {
             let mut queue = self.queue();
             unfinished.append(&mut queue.leftover);
             unfinished.extend(queue.drain_flying());
-            unfinished.iter().for_each(|job| self.settle(&mut queue, job, End::Returned));
+            for job in &unfinished {
+                self.settle(&mut queue, job, End::Returned);
+            }
         }
         self.tasks().abort_all();
         unfinished.sort_unstable_by_key(|job| job.number);
@@ -327,7 +331,7 @@ impl Shared {
     }
 
     /// Starts what has become due, and says when to look again; `None` once the sender is closed.
-    fn look(self: &Arc<Self>) -> Option<Option<Instant>> {
+    fn look(self: &Arc<Self>) -> Option<Instant> {
         let queue = self.queue();
         if queue.closed {
             return None;
@@ -336,7 +340,7 @@ impl Shared {
         self.launch(flights);
         let mut queue = self.queue();
         queue.alarm = queue.wake();
-        Some(queue.alarm)
+        Some(queue.alarm.unwrap_or_else(|| Instant::now() + RARELY))
     }
 }
 
@@ -369,16 +373,9 @@ async fn keep_time(shared: Weak<Shared>, alarm: Arc<Notify>) {
     loop {
         let Some(wake) = shared.upgrade().and_then(|shared| shared.look()) else { return };
         tokio::select! {
-            () = sleep_until(wake) => {}
+            () = tokio::time::sleep_until(wake) => {}
             () = alarm.notified() => {}
         }
-    }
-}
-
-async fn sleep_until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 
