@@ -13,16 +13,8 @@ const STRICT: GeneralPurpose = GeneralPurpose::new(
 
 /// Fills `out` from hexadecimal digits of either case; `false` where the length or a digit is wrong.
 pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> bool {
-    if text.len() != out.len() * 2 {
-        return false;
-    }
-    let mut bad = 0;
-    for (byte, digits) in out.iter_mut().zip(text.chunks_exact(2)) {
-        let (high, low) = (HEX_VALUES[usize::from(digits[0])], HEX_VALUES[usize::from(digits[1])]);
-        bad |= high | low;
-        *byte = (high << 4) | (low & 0x0f);
-    }
-    bad & 0xf0 == 0
+    // The length is checked first because the decoder would skip a leading 0x.
+    text.len() == out.len() * 2 && const_hex::decode_to_slice(text, out).is_ok()
 }
 
 /// Fills `out` from base64; `false` where the text is not the one encoding of exactly that many bytes.
@@ -42,35 +34,12 @@ pub(crate) fn decode_base64(text: &[u8], out: &mut [u8]) -> bool {
 }
 
 pub(crate) fn encode_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
-    }
-    text
+    const_hex::encode(bytes)
 }
 
 pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     STRICT.encode(bytes)
 }
-
-/// The value of each hexadecimal digit; 0xff for every other byte.
-const HEX_VALUES: [u8; 256] = {
-    let mut table = [0xff; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        let value = digit as u8;
-        if digit < 10 {
-            table[b'0' as usize + digit] = value;
-        } else {
-            table[b'a' as usize + digit - 10] = value;
-            table[b'A' as usize + digit - 10] = value;
-        }
-        digit += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
@@ -81,7 +50,7 @@ mod tests {
         let mut out = [0; 3];
         assert!(decode_hex(b"00fFA9", &mut out));
         assert_eq!(out, [0x00, 0xff, 0xa9]);
-        for bad in ["00ff", "00ffa90", "00ffag", "0x00ff", "00ff 9", "\u{ff10}ff"] {
+        for bad in ["00ff", "0x00ff", "0X00ff", "00ffa90", "00ffag", "0x00ff", "00ff 9", "\u{ff10}ff"] {
             assert!(!decode_hex(bad.as_bytes(), &mut out), "{bad}");
         }
         assert_eq!(encode_hex(&[0x00, 0xff, 0xa9]), "00ffa9");

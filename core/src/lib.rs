@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
+pub mod diagnose;
 mod encoding;
 pub mod error;
 pub mod headers;

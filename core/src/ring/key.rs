@@ -90,7 +90,10 @@ impl Prepared {
             Self::Private(key) => encode(&key.sign(&joined(&version.content, content)).to_bytes()),
             Self::Public(_) => return Err(Error::new(ErrorCode::InvalidConfig, "a public key can not sign")),
             Self::Token { text, .. } => text.to_string(),
-            _ => encode(self.mac(&version.content, content).as_slice()),
+            _ => {
+                let mac = self.mac(&version.content, content);
+                encode(&mac.bytes[..mac.length])
+            }
         })
     }
 
@@ -102,93 +105,100 @@ impl Prepared {
         &self,
         version: &Version,
         content: &Content<'_>,
-        candidates: impl Iterator<Item = Candidate<'c>>,
+        candidates: &Candidates<impl Iterator<Item = &'c [u8]> + Clone>,
     ) -> bool {
         match self {
             Self::Public(key) => {
                 let message = joined(&version.content, content);
-                let mut candidates = candidates;
-                candidates.any(|candidate| {
-                    Signature::from_slice(candidate.bytes()).is_ok_and(|it| key.verify_strict(&message, &it).is_ok())
+                candidates.any(version, |candidate| {
+                    let signature = Signature::from_bytes(&candidate.bytes);
+                    Choice::from(u8::from(key.verify_strict(&message, &signature).is_ok()))
                 })
             }
             Self::Private(_) => false,
             Self::Token { digest, .. } => {
-                any(candidates.map(|candidate| digest.ct_eq(Sha256::digest(candidate.text).as_slice())))
+                let expected = Fixed::new(digest);
+                candidates.any(version, |candidate| expected.is_same(candidate))
             }
             _ => {
                 let mac = self.mac(&version.content, content);
-                any(candidates.map(|candidate| mac.as_slice().ct_eq(candidate.bytes())))
+                candidates.any(version, |candidate| mac.is_same(candidate))
             }
         }
     }
 
-    fn mac(&self, template: &Template, content: &Content<'_>) -> MacBytes {
-        fn run<M: hmac::Mac + Clone>(keyed: &M, template: &Template, content: &Content<'_>) -> MacBytes {
+    fn mac(&self, template: &Template, content: &Content<'_>) -> Fixed {
+        fn run<M: hmac::Mac + Clone>(keyed: &M, template: &Template, content: &Content<'_>) -> Fixed {
             let mut mac = keyed.clone();
             template.feed(content, &mut |piece| mac.update(piece));
-            MacBytes::new(&mac.finalize().into_bytes())
+            Fixed::new(&mac.finalize().into_bytes())
         }
         match self {
             Self::Sha256(keyed) => run(keyed, template, content),
             Self::Sha512(keyed) => run(keyed, template, content),
             Self::Sha1(keyed) => run(keyed, template, content),
-            Self::Private(_) | Self::Public(_) | Self::Token { .. } => MacBytes::new(&[]),
+            Self::Private(_) | Self::Public(_) | Self::Token { .. } => Fixed::new(&[]),
         }
     }
 }
 
-/// A signature as received: its text, and the bytes that it stands for.
-#[derive(Clone, Copy)]
-pub(crate) struct Candidate<'h> {
-    text: &'h [u8],
-    bytes: MacBytes,
+/// The signatures of one version as received: the first well-formed one, decoded, and the texts after it.
+pub(crate) struct Candidates<I> {
+    first: Fixed,
+    others: I,
 }
 
-impl<'h> Candidate<'h> {
-    /// Reads a value of the version's exact length and alphabet.
-    pub(crate) fn read(version: &Version, text: &'h [u8]) -> Option<Self> {
-        let length = match version.algorithm {
-            Algorithm::HmacSha1 => 20,
-            Algorithm::HmacSha256 => 32,
-            Algorithm::HmacSha512 | Algorithm::Ed25519 => MAX_SIGNATURE,
-            Algorithm::Token => 0,
-        };
-        let mut bytes = MacBytes { length, bytes: [0; MAX_SIGNATURE] };
-        let out = &mut bytes.bytes[..length];
-        let is_good = match (version.algorithm, version.encoding) {
-            (Algorithm::Token, _) => !text.is_empty(),
-            (_, Encoding::Hex) => decode_hex(text, out),
-            (_, Encoding::Base64) => decode_base64(text, out),
-        };
-        is_good.then_some(Self { text, bytes })
+impl<'c, I: Iterator<Item = &'c [u8]> + Clone> Candidates<I> {
+    /// Reads texts of the version's exact length and alphabet; `None` where there is none.
+    pub(crate) fn read(version: &Version, mut texts: I) -> Option<Self> {
+        let first = texts.find_map(|text| Fixed::read(version, text))?;
+        Some(Self { first, others: texts })
     }
 
-    fn bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
+    /// Whether `is_it` for any of them; all are asked.
+    fn any(&self, version: &Version, is_it: impl Fn(&Fixed) -> Choice) -> bool {
+        let others = self.others.clone().filter_map(|text| Fixed::read(version, text));
+        others.fold(is_it(&self.first), |any, candidate| any | is_it(&candidate)).into()
     }
 }
 
-#[derive(Clone, Copy)]
-struct MacBytes {
+/// A signature's bytes in a place of fixed size.
+struct Fixed {
     length: usize,
     bytes: [u8; MAX_SIGNATURE],
 }
 
-impl MacBytes {
-    fn new(mac: &[u8]) -> Self {
+impl Fixed {
+    fn new(signature: &[u8]) -> Self {
         let mut bytes = [0; MAX_SIGNATURE];
-        bytes[..mac.len()].copy_from_slice(mac);
-        Self { length: mac.len(), bytes }
+        bytes[..signature.len()].copy_from_slice(signature);
+        Self { length: signature.len(), bytes }
     }
 
-    fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    /// Decodes a signature; a token stands for its SHA-256.
+    fn read(version: &Version, text: &[u8]) -> Option<Self> {
+        let length = match version.algorithm {
+            Algorithm::HmacSha1 => 20,
+            Algorithm::HmacSha256 => 32,
+            Algorithm::HmacSha512 | Algorithm::Ed25519 => MAX_SIGNATURE,
+            Algorithm::Token => return Some(Self::new(&Sha256::digest(text))),
+        };
+        let mut fixed = Self { length, bytes: [0; MAX_SIGNATURE] };
+        let out = &mut fixed.bytes[..length];
+        let is_good = match version.encoding {
+            Encoding::Hex => decode_hex(text, out),
+            Encoding::Base64 => decode_base64(text, out),
+        };
+        is_good.then_some(fixed)
     }
-}
 
-fn any(choices: impl Iterator<Item = Choice>) -> bool {
-    choices.fold(Choice::from(0), |any, choice| any | choice).into()
+    /// Compares in constant time, eight bytes at a time; the bytes after a shorter signature are zero in both.
+    fn is_same(&self, other: &Self) -> Choice {
+        let words = |it: &Self| -> [u64; MAX_SIGNATURE / 8] {
+            std::array::from_fn(|at| u64::from_ne_bytes(std::array::from_fn(|byte| it.bytes[at * 8 + byte])))
+        };
+        words(self).ct_eq(&words(other))
+    }
 }
 
 /// The signed bytes in one piece: Ed25519 reads them twice.

@@ -1,5 +1,7 @@
 //! How the signature header is read and written.
 
+use memchr::{memchr, memchr2};
+
 /// The shape of a signature header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grammar {
@@ -116,11 +118,7 @@ impl<'h> Iterator for Elements<'h> {
 
 /// Splits at the first `at`; a blank stands for a tab too.
 fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let found = if at == b' ' {
-        text.iter().position(|byte| matches!(byte, b' ' | b'\t'))
-    } else {
-        text.iter().position(|byte| *byte == at)
-    }?;
+    let found = if at == b' ' { memchr2(b' ', b'\t', text) } else { memchr(at, text) }?;
     Some((&text[..found], &text[found + 1..]))
 }
 

@@ -1,0 +1,190 @@
+//! What a request says: the signature header sorted, and the headers that a signature covers.
+
+use super::{doubled, malformed, missing};
+use crate::{
+    Error, ErrorCode, Result, Scheme, Timestamp,
+    headers::{Found, HeaderName, HeaderSource},
+    message::{is_event_type, is_id},
+    ring::{Keys, key::Candidates},
+    scheme::{
+        Algorithm, Parts, Place, TimestampRule, Version,
+        template::{Content, Field},
+    },
+};
+
+const MAX_ELEMENTS: usize = 64;
+const MAX_VALUES: usize = 32;
+const MAX_ED25519_VALUES: usize = 4;
+
+/// The timestamps in the signature header, and the values of the versions that are accepted.
+pub(super) struct Received<'h> {
+    timestamp: Found<'h>,
+    values: [&'h [u8]; MAX_VALUES + MAX_ED25519_VALUES],
+    versions: [u8; MAX_VALUES + MAX_ED25519_VALUES],
+    count: usize,
+    ed25519_count: usize,
+}
+
+impl<'h> Received<'h> {
+    pub(super) fn new() -> Self {
+        Self {
+            timestamp: Found::Absent,
+            values: [b""; MAX_VALUES + MAX_ED25519_VALUES],
+            versions: [0; MAX_VALUES + MAX_ED25519_VALUES],
+            count: 0,
+            ed25519_count: 0,
+        }
+    }
+
+    /// Sorts the header's elements; only the first `accepted` versions count, and of these the ones with a live key.
+    pub(super) fn read(
+        &mut self,
+        header: &'h [u8],
+        scheme: &Parts,
+        accepted: usize,
+        keys: &Keys,
+        now: Timestamp,
+    ) -> Result<()> {
+        let element = match &scheme.timestamp {
+            Some(TimestampRule { place: Place::Element(element), .. }) => Some(element.as_bytes()),
+            _ => None,
+        };
+        let mut elements = 0;
+        let mut well_formed = false;
+        for found in scheme.grammar.elements(header) {
+            elements += 1;
+            if elements > MAX_ELEMENTS {
+                return Err(too_many());
+            }
+            let Some((label, value)) = found else { continue };
+            well_formed = true;
+            if Some(label) == element {
+                self.timestamp = if self.timestamp == Found::Absent { Found::One(value) } else { Found::Doubled };
+            } else if let Some(index) = scheme.versions.iter().position(|version| version.label.as_bytes() == label) {
+                if index < accepted && keys.live(now).any(|(_, entry)| entry.prepared(index).is_some()) {
+                    self.push(index, value, scheme.versions[index].algorithm == Algorithm::Ed25519)?;
+                }
+            }
+        }
+        if well_formed { Ok(()) } else { Err(malformed(&scheme.signature, "has no element that can be read")) }
+    }
+
+    fn push(&mut self, index: usize, value: &'h [u8], is_ed25519: bool) -> Result<()> {
+        let others = self.count - self.ed25519_count;
+        if (is_ed25519 && self.ed25519_count == MAX_ED25519_VALUES) || (!is_ed25519 && others == MAX_VALUES) {
+            return Err(too_many());
+        }
+        self.values[self.count] = value;
+        self.versions[self.count] = u8::try_from(index).unwrap_or(u8::MAX);
+        self.count += 1;
+        self.ed25519_count += usize::from(is_ed25519);
+        Ok(())
+    }
+
+    /// The timestamp's bytes as received, and its seconds.
+    pub(super) fn timestamp<H: HeaderSource + ?Sized>(
+        &self,
+        rule: Option<&TimestampRule>,
+        headers: &'h H,
+    ) -> Result<(&'h [u8], Option<Timestamp>)> {
+        let Some(rule) = rule else { return Ok((b"", None)) };
+        let found = match &rule.place {
+            Place::Element(_) => self.timestamp,
+            Place::Header(name) => headers.header(name),
+        };
+        let refused = |code, message: &'static str| Err(Error::new(code, message));
+        let text = match found {
+            Found::One(text) => text,
+            Found::Absent => {
+                return refused(ErrorCode::MissingTimestamp, "the scheme has a timestamp and the request has none");
+            }
+            Found::Doubled => return refused(ErrorCode::DuplicateTimestamp, "the request has two timestamps"),
+        };
+        match rule.unit.parse(text) {
+            Some(seconds) => Ok((text, Some(Timestamp::from_unix(seconds)))),
+            None => Err(Error::new(
+                ErrorCode::MalformedTimestamp,
+                format!("the timestamp is not in its canonical form{}", rule.unit.hint(text)),
+            )),
+        }
+    }
+
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.versions[..self.count].iter().any(|of| usize::from(*of) == index)
+    }
+
+    /// The well-formed signatures of a version.
+    pub(super) fn candidates<'s>(
+        &'s self,
+        version: &'s Version,
+        index: usize,
+    ) -> Result<Candidates<impl Iterator<Item = &'h [u8]> + Clone + use<'s, 'h>>> {
+        let of_version =
+            self.versions[..self.count].iter().zip(&self.values).filter(move |(of, _)| usize::from(**of) == index);
+        Candidates::read(version, of_version.map(|(_, value)| *value)).ok_or_else(|| {
+            Error::new(ErrorCode::MalformedSignature, "no signature has the length and the alphabet of its version")
+        })
+    }
+}
+
+/// The headers beside the signature that some version covers.
+pub(super) struct Covered<'h> {
+    id: Found<'h>,
+    event_type: Found<'h>,
+}
+
+impl<'h> Covered<'h> {
+    /// Looks them up; the ones that every version covers have to be good.
+    pub(super) fn read<H: HeaderSource + ?Sized>(scheme: &Scheme, headers: &'h H) -> Result<Self> {
+        let parts = scheme.parts();
+        let find = |field, name: &Option<HeaderName>, is_good: fn(&[u8]) -> bool| {
+            let Some(name) = name.as_ref().filter(|_| parts.versions.iter().any(|it| it.content.covers(field))) else {
+                return Ok(Found::Absent);
+            };
+            let found = headers.header(name);
+            if scheme.signs(field) {
+                good(found, name, is_good)?;
+            }
+            Ok(found)
+        };
+        Ok(Self {
+            id: find(Field::Id, &parts.id, is_id)?,
+            event_type: find(Field::Type, &parts.event_type, is_event_type)?,
+        })
+    }
+
+    /// The header that the version covers and the request lacks.
+    pub(super) fn lacking<'s>(&self, scheme: &'s Parts, version: &Version) -> Option<&'s HeaderName> {
+        if version.content.covers(Field::Id) && self.id == Found::Absent {
+            return scheme.id.as_ref();
+        }
+        if version.content.covers(Field::Type) && self.event_type == Found::Absent {
+            return scheme.event_type.as_ref();
+        }
+        None
+    }
+
+    /// Fills in the values that the version covers.
+    pub(super) fn fill(&self, content: &mut Content<'h>, scheme: &Parts, version: &Version) -> Result<()> {
+        if let Some(name) = scheme.id.as_ref().filter(|_| version.content.covers(Field::Id)) {
+            content.id = good(self.id, name, is_id)?;
+        }
+        if let Some(name) = scheme.event_type.as_ref().filter(|_| version.content.covers(Field::Type)) {
+            content.event_type = good(self.event_type, name, is_event_type)?;
+        }
+        Ok(())
+    }
+}
+
+fn good<'h>(found: Found<'h>, name: &HeaderName, is_good: fn(&[u8]) -> bool) -> Result<&'h [u8]> {
+    match found {
+        Found::Absent => Err(missing(name)),
+        Found::Doubled => Err(doubled(name)),
+        Found::One(text) if is_good(text) => Ok(text),
+        Found::One(_) => Err(malformed(name, "breaks the character rule for ids and event types")),
+    }
+}
+
+fn too_many() -> Error {
+    Error::new(ErrorCode::TooManySignatures, "the signature header has more elements than any honest sender writes")
+}
