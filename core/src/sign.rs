@@ -217,6 +217,9 @@ impl Part {
         let mut lacking = None;
         let mut count = 0;
         for (index, version) in scheme.versions.iter().enumerate() {
+            if count > 0 && scheme.grammar.shares_label() {
+                break;
+            }
             if let Some(field) = lacking_field(version, message) {
                 lacking = lacking.or(Some(field));
                 continue;

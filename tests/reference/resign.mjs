@@ -15,14 +15,14 @@ test('every accepted signature is the one that Node makes', () => {
   const counts = { hmac: 0, ed25519: 0, token: 0 }
   for (const it of testsOf('verify-1', 'ok')) counts[accepted(it)] += 1
   console.log(`accepted vectors: ${counts.hmac} by HMAC, ${counts.ed25519} by Ed25519, ${counts.token} tokens`)
-  assert.ok(counts.hmac >= 517 && counts.ed25519 >= 31 && counts.token >= 8, JSON.stringify(counts))
+  assert.ok(counts.hmac >= 520 && counts.ed25519 >= 31 && counts.token >= 8, JSON.stringify(counts))
 })
 
 test('every signed header is the one that Node makes', () => {
   const counts = { hmac: 0, ed25519: 0, token: 0 }
   for (const it of testsOf('sign-1', 'headers')) for (const kind of signed(it)) counts[kind] += 1
   console.log(`signed headers: ${counts.hmac} by HMAC, ${counts.ed25519} by Ed25519, ${counts.token} token`)
-  assert.ok(counts.hmac >= 76 && counts.ed25519 >= 7 && counts.token >= 1, JSON.stringify(counts))
+  assert.ok(counts.hmac >= 79 && counts.ed25519 >= 7 && counts.token >= 1, JSON.stringify(counts))
 })
 
 test('no vector that ends in no_matching_signature was refused by mistake', () => {
@@ -72,7 +72,7 @@ function signed(it) {
   const fields = { timestamp, id: it.message.id, type: it.message.event_type, url: it.message.url }
   const kinds = []
   const single = scheme.signature.grammar === 'bare' || (scheme.signature.grammar === 'prefixed' && !scheme.signature.joined)
-  for (const version of scheme.versions) {
+  for (const version of scheme.signature.grammar === 'prefixed' ? scheme.versions.slice(0, 1) : scheme.versions) {
     const content = version.content ?? scheme.content
     if (['id', 'type'].some((name) => content.includes(`{${name}}`) && fields[name] === undefined)) continue
     const fitting = keys.filter((key) => (key.type === 'private') === (version.algorithm === 'ed25519'))

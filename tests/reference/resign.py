@@ -76,6 +76,8 @@ def headers_hold_every_signature(test: dict[str, Any]) -> bool | None:
     fields = {"url": message.get("url"), "id": message.get("id"), "type": message.get("event_type"), "timestamp": wire_time(message["timestamp"], scheme)}
     versions = [version for version in scheme["versions"] if version["algorithm"] != "ed25519"
                 and all(fields[name] is not None for name in ("id", "type") if "{" + name + "}" in version.get("content", scheme.get("content", "")))]
+    if scheme["signature"]["grammar"] == "prefixed":
+        versions = versions[:1]
     single = scheme["signature"]["grammar"] == "bare" or (scheme["signature"]["grammar"] == "prefixed" and "joined" not in scheme["signature"])
     expected = [sign(version, scheme, fields, base64.b64decode(test["body_base64"]), key) for version in versions for key in (keys[:1] if single else keys)]
     places = [signature.find(value) for value in expected]

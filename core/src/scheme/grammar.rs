@@ -51,6 +51,11 @@ impl Grammar {
         !matches!(self, Self::Prefixed { joined: None } | Self::Bare | Self::Token)
     }
 
+    /// Whether all values of a header stand under one label, so that it can carry one version only.
+    pub(crate) fn shares_label(self) -> bool {
+        matches!(self, Self::Prefixed { .. })
+    }
+
     /// Appends an element to a header that is being written.
     pub(crate) fn write(self, header: &mut String, label: &str, value: &str) {
         let (separator, key_end) = match self {

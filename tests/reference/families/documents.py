@@ -117,6 +117,11 @@ def documents() -> Suite:
     add("three-versions-middle", "the middle one", ok("v2"), own_contents, [["X-Sig", f"t={NOW},v1={three[2]},v2={three[1]}"]])
     add("three-versions-required", "the middle one is too weak", error("unsupported_version"), own_contents, [["X-Sig", f"t={NOW},v1={three[2]},v2={three[1]}"]], require="v3")
     add("three-versions-require-middle", "the middle one is strong enough", ok("v2"), own_contents, [["X-Sig", f"t={NOW},v1={three[2]},v2={three[1]}"]], require="v2")
+    labelled = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "prefixed"}, "content": "{body}", "key": "utf8",
+                "versions": [{"label": "b", "algorithm": "hmac-sha512", "encoding": "hex"}, {"label": "a", "algorithm": "hmac-sha256", "encoding": "hex"}]}
+    add("prefixed-strong", "one of two labels", ok("b", None), labelled, [["X-Sig", "b=" + hex_mac(KEY, BODY, "sha512")]])
+    add("prefixed-weak", "the other one", ok("a", None), labelled, [["X-Sig", "a=" + hex_mac(KEY, BODY)]])
+    add("prefixed-weak-required", "too weak", error("unsupported_version"), labelled, [["X-Sig", "a=" + hex_mac(KEY, BODY)]], require="b")
     token = {"name": "mine", "signature": {"header": "X-Token", "grammar": "token"}, "key": "utf8"}
     add("token", "a token", ok("", None), token, [["X-Token", KEY]])
     add("token-wrong", "another token", error("no_matching_signature"), token, [["X-Token", KEY + "."]])

@@ -163,6 +163,12 @@ def providers() -> Suite:
     text = f"order.paid|{t}|".encode() + JSON_BODY
     suite.add("document", "a scheme of one's own", headers(("X-Sig", f"a,{hex_mac(SECRET, text, 'sha512')} b,{b64_mac(SECRET, text, 'sha1')}"), ("X-Time", t), ("X-Type", "order.paid")),
               scheme_document=document, secrets=[SECRET], message=message(event_type="order.paid"))
+    labelled = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "prefixed", "joined": ","}, "content": "{body}",
+                "versions": [{"label": "b", "algorithm": "hmac-sha512", "encoding": "hex"}, {"label": "a", "algorithm": "hmac-sha256", "encoding": "hex"}], "key": "utf8"}
+    two = ",".join(hex_mac(secret, JSON_BODY, "sha512") for secret in (SECRET, OLD_SECRET))
+    suite.add("document-joined-two-versions", "one prefix has one label, so only the strongest version is written", headers(("X-Sig", f"b={two}")), scheme_document=labelled, message=message())
+    single = {**labelled, "signature": {"header": "X-Sig", "grammar": "prefixed"}}
+    suite.add("document-prefixed-two-versions", "and without joined one value of it", headers(("X-Sig", f"b={two.partition(',')[0]}")), scheme_document=single, message=message())
     suite.add("document-no-type", "it signs the event type, so it must be given", error("invalid_event"), scheme_document=document, secrets=[SECRET], message=message())
     suite.add("document-invalid", "a document with a mistake", error("invalid_scheme"), scheme_document={**document, "key": "rot13"}, secrets=[SECRET], message=message())
     return suite
