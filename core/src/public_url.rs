@@ -1,5 +1,7 @@
 //! The receiver's URL where a scheme signs it: text as registered, never re-assembled.
 
+use std::borrow::Cow;
+
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -7,6 +9,27 @@ use crate::{
     encoding::decode_hex,
     scheme::template::{Content, form_pairs},
 };
+
+/// One way in which a provider may have read a form and its URL.
+pub(crate) struct Reading<'a> {
+    content: Content<'a>,
+    url: Cow<'a, [u8]>,
+}
+
+impl Reading<'_> {
+    pub(crate) fn content(&self) -> Content<'_> {
+        Content { url: &self.url, ..self.content }
+    }
+}
+
+/// The readings of a form: with the URL as given, and with its default port added or cut. None where the URL carries
+/// the digest of another body.
+pub(crate) fn readings<'a>(content: &Content<'a>) -> impl Iterator<Item = Reading<'a>> + use<'a> {
+    with_body_digest(*content).into_iter().flat_map(|content| {
+        let other = with_other_port(content.url).map(Cow::Owned);
+        [Some(Cow::Borrowed(content.url)), other].into_iter().flatten().map(move |url| Reading { content, url })
+    })
+}
 
 /// Where the URL's query carries the body's SHA-256, the URL stands for the body too.
 ///
@@ -24,7 +47,7 @@ pub(crate) fn with_body_digest(content: Content<'_>) -> Option<Content<'_>> {
 }
 
 /// The same URL with the scheme's default port added, or with a port cut.
-pub(crate) fn with_other_port(url: &[u8]) -> Option<Vec<u8>> {
+fn with_other_port(url: &[u8]) -> Option<Vec<u8>> {
     let start = url.windows(3).position(|window| window == b"://")? + 3;
     let end = url[start..].iter().position(|byte| b"/?#".contains(byte)).map_or(url.len(), |at| start + at);
     let default: &[u8] = match &url[..start] {

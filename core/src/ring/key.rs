@@ -56,6 +56,7 @@ fn read(secret: &Secret, scheme: &Scheme) -> Result<Form> {
         KeyRule::Base64 if pairs && text.starts_with("whpk_") => Form::Public(Box::new(decode_public(text)?)),
         KeyRule::Base64 => Form::Symmetric(decode_base64_key(text)?),
         KeyRule::Hex => Form::Symmetric(decode_hex_key(text)?),
+        KeyRule::Ed25519PublicHex if text.len() != 64 => return Err(malformed("the public key is 64 hexadecimal digits")),
         KeyRule::Ed25519PublicHex => Form::Public(Box::new(decode_public(text)?)),
     })
 }

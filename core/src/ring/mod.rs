@@ -272,6 +272,15 @@ impl Keys {
         self.entries.iter().map(|entry| &**entry).enumerate().filter(move |(_, entry)| entry.key.is_live(now))
     }
 
+    /// The label of the version of that index.
+    pub(crate) fn version_label(&self, index: usize) -> &str {
+        self.bound.as_ref().map_or("", |bound| &bound.scheme.parts().versions[index].label)
+    }
+
+    pub(crate) fn key_id(&self, index: usize) -> Option<&str> {
+        self.entries[index].key.id.as_deref()
+    }
+
     fn check(&self) -> Result<()> {
         let invalid = |message: &str| Err(Error::new(ErrorCode::InvalidConfig, message.to_owned()));
         if self.entries.is_empty() {
@@ -318,10 +327,6 @@ impl Entry {
     /// The key as the version of that index uses it.
     pub(crate) fn prepared(&self, version: usize) -> Option<&Prepared> {
         self.prepared.get(version).and_then(Option::as_ref)
-    }
-
-    pub(crate) fn id(&self) -> Option<Arc<str>> {
-        self.key.id.clone()
     }
 
     pub(crate) fn count_match(&self, now: Timestamp) {

@@ -4,8 +4,6 @@ mod builder;
 mod received;
 mod verified;
 
-use std::borrow::Cow;
-
 use crate::{
     Error, ErrorCode, KeyRing, ReplayGuard, Result, Scheme, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
@@ -120,11 +118,14 @@ impl Verifier {
         if version.content.covers(Field::Url) {
             content.url = url.ok_or_else(missing_url)?.as_bytes();
         }
-        let matched = readings(version.content.body_form(), content).into_iter().flatten().find_map(|reading| {
-            let content = Content { url: &reading.url, body: reading.body, ..content };
+        let find = |content: &Content<'_>| {
             keys.live(now)
-                .find(|(_, entry)| entry.prepared(index).is_some_and(|key| key.matches(version, &content, &candidates)))
-        });
+                .find(|(_, entry)| entry.prepared(index).is_some_and(|key| key.matches(version, content, &candidates)))
+        };
+        let matched = match version.content.body_form() {
+            BodyForm::SortedForm => public_url::readings(&content).find_map(|it| find(&it.content())),
+            _ => find(&content),
+        };
         let Some((key_index, entry)) = matched else {
             let message = "no key made any of the signatures over these bytes";
             return Err(Error::new(ErrorCode::NoMatchingSignature, message));
@@ -138,9 +139,9 @@ impl Verifier {
             timestamp,
             id: text_of(content.id),
             event_type: text_of(content.event_type),
-            version: version.label.clone(),
-            key_index,
-            key_id: entry.id(),
+            version: index,
+            key: key_index,
+            keys,
             claim,
         })
     }
@@ -237,24 +238,6 @@ fn signature_header<'h, H: HeaderSource + ?Sized>(headers: &'h H, name: &HeaderN
         return Err(malformed(name, "has a byte outside printable ASCII"));
     }
     Ok(header)
-}
-
-/// How a provider may have read the request.
-struct Reading<'a> {
-    url: Cow<'a, [u8]>,
-    body: &'a [u8],
-}
-
-/// Only form schemes have two readings: their URL may or may not carry the default port. And a digest of the body in
-/// the URL's query stands for the body; where it is another body's, there is no reading at all.
-fn readings(form: BodyForm, content: Content<'_>) -> [Option<Reading<'_>>; 2] {
-    let Content { url, body, .. } = content;
-    if form != BodyForm::SortedForm {
-        return [Some(Reading { url: Cow::Borrowed(url), body }), None];
-    }
-    let Some(Content { body, .. }) = public_url::with_body_digest(content) else { return [None, None] };
-    let other = public_url::with_other_port(url).map(|url| Reading { url: Cow::Owned(url), body });
-    [Some(Reading { url: Cow::Borrowed(url), body }), other]
 }
 
 /// The text of a covered header; the character rule has made it ASCII.

@@ -1,21 +1,22 @@
 //! The answer to an authentic message.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use crate::{Timestamp, replay::Claim};
+use crate::{Timestamp, replay::Claim, ring::Keys};
 
 /// What an accepted webhook is known to be.
 ///
 /// `id` and `event_type` are there only where the signature covers them: a header beside a signature that does not
 /// cover it is whatever the last proxy wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Verified {
     pub(super) timestamp: Option<Timestamp>,
     pub(super) id: Option<Box<str>>,
     pub(super) event_type: Option<Box<str>>,
-    pub(super) version: Arc<str>,
-    pub(super) key_index: usize,
-    pub(super) key_id: Option<Arc<str>>,
+    /// The ring as it was, for the names of version and key.
+    pub(super) keys: Arc<Keys>,
+    pub(super) version: usize,
+    pub(super) key: usize,
     pub(super) claim: Option<Claim>,
 }
 
@@ -37,20 +38,33 @@ impl Verified {
 
     /// The label of the version that matched; empty for schemes whose header has none.
     pub fn version(&self) -> &str {
-        &self.version
+        self.keys.version_label(self.version)
     }
 
     /// The place in the ring of the key that matched; 0 is the newest.
     pub fn key_index(&self) -> usize {
-        self.key_index
+        self.key
     }
 
     /// The id of the key that matched, where it has one.
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.keys.key_id(self.key)
     }
 
     pub(crate) fn claim(&self) -> Option<&Claim> {
         self.claim.as_ref()
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("timestamp", &self.timestamp)
+            .field("id", &self.id)
+            .field("event_type", &self.event_type)
+            .field("version", &self.version())
+            .field("key_index", &self.key)
+            .field("key_id", &self.key_id())
+            .finish_non_exhaustive()
     }
 }
