@@ -6,7 +6,9 @@ use hookseal::{ErrorCode, Timestamp};
 use pyo3::{
     exceptions::PyException,
     prelude::*,
-    types::{PyBool, PyByteArray, PyBytes, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple},
+    types::{
+        PyBool, PyByteArray, PyBytes, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
+    },
 };
 
 use crate::error::{Failure, Result};
@@ -92,7 +94,8 @@ pub(crate) fn count(value: &Bound<'_, PyAny>, name: &str) -> Result<usize> {
 }
 
 pub(crate) fn flag(value: &Bound<'_, PyAny>, name: &str) -> Result<bool> {
-    value.cast::<PyBool>().map(|flag| flag.is_true()).map_err(|_| invalid_config(format!("{name} must be True or False")))
+    let flag = value.cast::<PyBool>().map_err(|_| invalid_config(format!("{name} must be True or False")))?;
+    Ok(flag.is_true())
 }
 
 /// Text that Unicode can say.
@@ -125,6 +128,8 @@ fn is_bool(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyBool>()
 }
 
+type Pair<'a> = (&'a str, Cow<'a, [u8]>);
+
 /// The values of the headers that a verifier reads, kept alive while it borrows their bytes.
 #[derive(Default)]
 pub(crate) struct Headers<'py> {
@@ -149,7 +154,7 @@ impl<'py> Headers<'py> {
     }
 
     /// The headers as pairs of name and bytes; pairs without a name fill what is left.
-    pub(crate) fn pairs<'a>(&'a self, names: &'a [Box<str>]) -> Result<[(&'a str, Cow<'a, [u8]>); 2 * MAX_NAMES]> {
+    pub(crate) fn pairs<'a>(&'a self, names: &'a [Box<str>]) -> Result<[Pair<'a>; 2 * MAX_NAMES]> {
         let mut pairs = [const { ("", Cow::Borrowed(&[] as &[u8])) }; 2 * MAX_NAMES];
         let mut next = 0;
         for (name, values) in names.iter().zip(&self.values) {
@@ -172,23 +177,14 @@ impl<'py> Headers<'py> {
         } else {
             headers.clone()
         };
-        for pair in pairs.try_iter()? {
-            match items(&pair?).as_deref() {
-                Some([key, value]) => self.offer(names, key, value.clone()),
-                _ => return Err(malformed("the headers hold something else than pairs of name and value")),
-            }
-        }
-        Ok(())
+        each_pair(&pairs, |key, value| {
+            self.offer(names, key, value.clone());
+            Ok(())
+        })
     }
 
     fn offer(&mut self, names: &[Box<str>], key: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) {
-        let key = if let Ok(text) = key.cast::<PyString>() {
-            text.to_str().unwrap_or_default().as_bytes()
-        } else if let Ok(bytes) = key.cast::<PyBytes>() {
-            bytes.as_bytes()
-        } else {
-            return;
-        };
+        let Some(key) = name_bytes(key) else { return };
         if let Some(index) = names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(key)) {
             self.add(index, value);
         }
@@ -203,6 +199,56 @@ impl<'py> Headers<'py> {
                 *free = Some(value);
             }
         }
+    }
+}
+
+/// All headers, for `diagnose`, which looks at others than a verifier does.
+pub(crate) fn all_headers(headers: &Bound<'_, PyAny>, signature: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, value: &Bound<'_, PyAny>| -> Result<()> {
+        for value in items(value).unwrap_or_else(|| vec![value.clone()]) {
+            if !value.is_none() {
+                all.push((name.to_owned(), header_bytes(name, &value)?.into_owned()));
+            }
+        }
+        Ok(())
+    };
+    if headers.is_none() || is_text(headers) {
+        add(signature, headers)?;
+        return Ok(all);
+    }
+    let pairs = match headers.getattr("items") {
+        Ok(items) => items.call0().map_err(Failure::from),
+        Err(_) => Ok(headers.clone()),
+    };
+    pairs
+        .and_then(|pairs| {
+            each_pair(&pairs, |key, value| match name_bytes(key).map(std::str::from_utf8) {
+                Some(Ok(name)) => add(name, value),
+                _ => Ok(()),
+            })
+        })
+        .map_err(|failure| unreadable(headers, failure))?;
+    Ok(all)
+}
+
+fn each_pair<'py>(
+    pairs: &Bound<'py, PyAny>,
+    mut take: impl FnMut(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> Result<()>,
+) -> Result<()> {
+    for pair in pairs.try_iter()? {
+        match items(&pair?).as_deref() {
+            Some([key, value]) => take(key, value)?,
+            _ => return Err(malformed("the headers hold something else than pairs of name and value")),
+        }
+    }
+    Ok(())
+}
+
+fn name_bytes<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    match name.cast::<PyString>() {
+        Ok(text) => text.to_str().ok().map(str::as_bytes),
+        Err(_) => name.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes),
     }
 }
 

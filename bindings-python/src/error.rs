@@ -21,6 +21,14 @@ impl Failure {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::Core(Error::new(code, message.into()))
     }
+
+    /// The same, naming the item of a list that it is about.
+    pub(crate) fn at_item(self, index: usize) -> Self {
+        match self {
+            Self::Core(error) => Self::new(error.code(), format!("item {index}: {}", error.message())),
+            other @ Self::Python(_) => other,
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -60,8 +60,8 @@ impl Secret {
         if key.is_instance_of::<PyString>() {
             return Err(malformed("the key is a str; pass bytes, or use Secret.utf8"));
         }
-        let key = crate::convert::body(key)
-            .map_err(|_| malformed(format!("the key must be bytes, not {}", type_of(key))))?;
+        let key =
+            crate::convert::body(key).map_err(|_| malformed(format!("the key must be bytes, not {}", type_of(key))))?;
         Ok(Self(hookseal::Secret::bytes(key)?))
     }
 
@@ -147,8 +147,8 @@ impl Key {
 /// >>> from hookseal import Key, KeyRing
 /// >>> ring = KeyRing([Key("whsec_old", id="old")])
 /// >>> ring.rotate(Key("whsec_new", id="new"), overlap=86400)
-/// >>> [key.id for key in ring.stats()]
-/// ['new', 'old']
+/// >>> ", ".join(key.id for key in ring.stats())
+/// 'new, old'
 /// >>> ring.revoke("old")
 /// >>> len(ring)
 /// 1
@@ -295,7 +295,7 @@ impl Scheme {
     /// The headers that verification reads, the signature's first.
     #[getter]
     fn header_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.0.header_names().map(|name| name.as_str()).collect::<Vec<_>>())
+        PyTuple::new(py, self.0.header_names().map(hookseal::headers::HeaderName::as_str).collect::<Vec<_>>())
     }
 
     /// The labels of its versions, strongest first.
@@ -372,6 +372,15 @@ fn key_of(value: &Bound<'_, PyAny>) -> Result<hookseal::Key> {
         return Ok(secret.get().0.clone().into());
     }
     Ok(plain(value)?.into())
+}
+
+/// The texts of plain secrets, for `diagnose`, which reads them in several ways.
+pub(crate) fn secret_texts<'a>(values: &'a [Bound<'_, PyAny>]) -> Result<Vec<&'a str>> {
+    let text = |value: &'a Bound<'_, PyAny>| match value.cast::<Secret>() {
+        Ok(secret) => Ok(secret.get().0.expose()), // EXPOSE: read by other rules, never shown
+        Err(_) => secret_text(value),
+    };
+    values.iter().map(text).collect()
 }
 
 fn plain(value: &Bound<'_, PyAny>) -> Result<hookseal::Secret> {

@@ -1,7 +1,5 @@
 //! Signing and verifying: synchronous, in the caller's thread, with nothing started for it.
 
-use std::borrow::Cow;
-
 use hookseal::{ErrorCode, Message, Timestamp};
 use pyo3::{prelude::*, types::PyDict};
 
@@ -20,7 +18,7 @@ const DETACH_ABOVE: usize = 64 * 1024;
 /// after `until` on, this scheme is left out.
 ///
 /// >>> from hookseal import Signer
-/// >>> Signer("whsec_demo").sign(b"{}", timestamp=1700000000)["X-Webhook-Signature"][:16]
+/// >>> Signer("whsec_demo").sign(b"{}", timestamp=1700000000).get("X-Webhook-Signature")[:16]
 /// 't=1700000000,v1='
 #[pyclass(frozen, module = "hookseal")]
 pub(crate) struct Signer(pub(crate) hookseal::Signer);
@@ -192,8 +190,7 @@ impl Verifier {
 /// What an accepted webhook is known to be.
 ///
 /// `id` and `event_type` are there only where the signature covers them.
-#[pyclass(frozen, eq, module = "hookseal")]
-#[derive(PartialEq)]
+#[pyclass(frozen, module = "hookseal")]
 pub(crate) struct Verified(hookseal::Verified);
 
 #[pymethods]
@@ -283,7 +280,7 @@ impl ReplayGuard {
 /// Runs `work` over `body`, beside other Python threads where the body is large.
 fn large_apart<T: Send>(
     py: Python<'_>,
-    body: &Cow<'_, [u8]>,
+    body: &[u8],
     work: impl FnOnce() -> hookseal::Result<T> + Send,
 ) -> Result<T, Failure> {
     let outcome = if body.len() > DETACH_ABOVE { py.detach(work) } else { work() };

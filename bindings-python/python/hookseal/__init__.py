@@ -7,22 +7,53 @@
 ('evt_1', 'order.paid')
 """
 
-from ._native import Key, KeyRing, KeyStats, ReplayGuard, Scheme, Secret, Signer, Verified, Verifier
+import atexit
+
+from ._native import (
+    Finding,
+    Key,
+    KeyRing,
+    KeyStats,
+    ReplayGuard,
+    Scheme,
+    Secret,
+    Signer,
+    Verified,
+    Verifier,
+    diagnose,
+    shut_down,
+)
+from .delivery import Attempt, Delivery, SenderEvent
+from .endpoint import Endpoint, RetryPolicy
 from .errors import ConfigError, SendError, StoreError, VerificationError, WebhookError
+from .sender import AsyncSender, Handle, Sender
 
 __all__ = [
+    "AsyncSender",
+    "Attempt",
     "ConfigError",
+    "Delivery",
+    "Endpoint",
+    "Finding",
+    "Handle",
     "Key",
     "KeyRing",
     "KeyStats",
     "ReplayGuard",
+    "RetryPolicy",
     "Scheme",
     "Secret",
     "SendError",
+    "Sender",
+    "SenderEvent",
     "Signer",
     "StoreError",
     "VerificationError",
     "Verified",
     "Verifier",
     "WebhookError",
+    "diagnose",
 ]
+
+atexit.register(shut_down)
+del atexit, shut_down

@@ -1,0 +1,121 @@
+"""Values on their way into the core: payloads as bytes, options as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import ConfigError, SendError, WebhookError
+
+Payload = Any
+
+NULL = object()
+"""An option that is set to nothing, where leaving it out means its default."""
+
+
+def payload_bytes(payload: Payload) -> bytes:
+    """The bytes that are signed and sent: as given, or the value as compact JSON.
+
+    >>> payload_bytes({"id": 42, "name": "Zoë"}) == '{"id":42,"name":"Zoë"}'.encode()
+    True
+    >>> payload_bytes({"items": [{1: "a"}]})
+    Traceback (most recent call last):
+    hookseal.errors.SendError: invalid_event: payload.items[0]: the key 1 is int, and keys are str
+    """
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, bytearray):
+        return bytes(payload)
+    try:
+        if isinstance(payload, memoryview):
+            return payload.tobytes()
+        if isinstance(payload, str):
+            return payload.encode()
+        text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        encoded = text.encode()
+    except (TypeError, ValueError, RecursionError) as cause:
+        raise _unsendable(payload, cause) from cause
+    for path, value in _walk(payload):
+        if (why := _bad_key(value)) is not None:
+            raise SendError("invalid_event", f"{path}: {why}")
+    return encoded
+
+
+def options_json(options: Mapping[str, Any]) -> str:
+    """The options that are set, as JSON; naming the one that can not be."""
+    given = {name: value for name, value in options.items() if value is not None}
+    fields = []
+    for name, value in given.items():
+        try:
+            fields.append(f"{json.dumps(name)}:{json.dumps(value, allow_nan=False, default=_plain)}")
+        except (TypeError, ValueError, RecursionError) as cause:
+            raise ConfigError("invalid_config", f"{name} must be made of finite numbers, text and lists") from cause
+    return "{" + ",".join(fields) + "}"
+
+
+def at_item(index: int, error: WebhookError) -> WebhookError:
+    """The same error, naming the item of a list that it is about."""
+    return type(error)(error.code, f"item {index}: {error.message}", error.retryable)
+
+
+def _plain(value: object) -> object:
+    if value is NULL:
+        return None
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(type(value).__name__)
+
+
+def _unsendable(payload: Payload, cause: Exception) -> SendError:
+    for path, value in _walk(payload):
+        why = _bad_key(value) or _bad_value(value)
+        if why is not None:
+            return SendError("invalid_event", f"{path}: {why}")
+    return SendError("invalid_event", f"payload: can not be written as JSON ({cause})")
+
+
+def _walk(payload: Payload) -> Iterator[tuple[str, Any]]:
+    """Every value in the payload with its path, each container once."""
+    todo: list[tuple[str, Any]] = [("payload", payload)]
+    seen: set[int] = set()
+    while todo:
+        path, value = todo.pop()
+        yield path, value
+        if not isinstance(value, (dict, list, tuple)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            todo.extend((f"{path}.{key}", item) for key, item in value.items())
+        else:
+            todo.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+
+
+def _bad_key(value: Any) -> str | None:
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                return f"the key {key!r} is {type(key).__name__}, and keys are str"
+    return None
+
+
+def _bad_value(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None if _is_unicode(value) else "the text has lone surrogates"
+    if isinstance(value, float):
+        return None if value - value == 0 else f"JSON has no {value}"
+    if isinstance(value, dict):
+        return None if all(map(_is_unicode, value)) else "a key has lone surrogates"
+    if value is None or isinstance(value, (bool, int, list, tuple)):
+        return None
+    return f"{type(value).__name__} can not be written as JSON"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,297 @@
+"""The sender, for asyncio and for threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _native
+from ._data import NULL, Payload, at_item, options_json, payload_bytes
+from .delivery import Delivery, SenderEvent
+from .endpoint import Endpoint, RateLimit, RetryPolicy, retry_record
+from .errors import ConfigError, WebhookError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+logger = logging.getLogger("hookseal")
+
+Item = tuple[Endpoint, str, Payload]
+
+
+class Handle:
+    """An accepted delivery: `await` it, or call `result()`.
+
+    Giving up the wait leaves the delivery alone; `cancel` ends it.
+    """
+
+    __slots__ = ("_job",)
+
+    def __init__(self, job: _native.Job) -> None:
+        self._job = job
+
+    @property
+    def id(self) -> str:
+        """The delivery's id."""
+        return self._job.id
+
+    @property
+    def delivery(self) -> Delivery:
+        """How it stands now."""
+        return Delivery._from_json(self._job.delivery())
+
+    def cancel(self) -> bool:
+        """Makes no further attempt; `False` when the delivery was finished already."""
+        return self._job.cancel()
+
+    def result(self, timeout: float | None = None) -> Delivery:
+        """Waits for the end; `TimeoutError` after `timeout` seconds."""
+        return Delivery._from_json(self._job.result().wait(timeout))
+
+    def __await__(self) -> Generator[Any, None, Delivery]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Delivery:
+        return Delivery._from_json(await settled(self._job.result()))
+
+    def __repr__(self) -> str:
+        return f"Handle({self.id!r})"
+
+
+class _Base:
+    """What the two senders share."""
+
+    def __init__(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        allow_private: bool | None = None,
+        allow_subnets: Iterable[str] | None = None,
+        allow_ports: Iterable[int] | None = None,
+        https_only: bool | None = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_in_flight: int | None = None,
+        max_in_flight_per_endpoint: int | None = None,
+        max_queued: int | None = None,
+        max_queued_bytes: int | None = None,
+        rate_limit: RateLimit | None = None,
+        breaker: Mapping[str, float] | Literal[False] | None = None,
+        extra_roots: Iterable[str] | None = None,
+        user_agent: str | None = None,
+        on_event: Callable[[SenderEvent], object] | None = None,
+    ) -> None:
+        options = options_json(
+            {
+                "retry": retry_record(retry),
+                "allow_private": allow_private,
+                "allow_subnets": _listed("allow_subnets", allow_subnets),
+                "allow_ports": _listed("allow_ports", allow_ports),
+                "https_only": https_only,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_in_flight": max_in_flight,
+                "max_in_flight_per_endpoint": max_in_flight_per_endpoint,
+                "max_queued": max_queued,
+                "max_queued_bytes": max_queued_bytes,
+                "rate_limit": rate_limit,
+                "breaker": NULL if breaker is False else breaker,
+                "extra_roots": _listed("extra_roots", extra_roots),
+                "user_agent": user_agent,
+            }
+        )
+        self._courier = _native.Courier(options, on_event and partial(_call_listener, on_event))
+
+    def enqueue(
+        self,
+        endpoint: Endpoint,
+        event_type: str,
+        payload: Payload,
+        *,
+        id: str | None = None,
+        content_type: str | None = None,
+    ) -> Handle:
+        """Accepts an event for delivery and returns at once; `queue_full` where there is no room."""
+        body = payload_bytes(payload)
+        return Handle(self._courier.enqueue(_native_endpoint(endpoint), event_type, body, id, content_type))
+
+    @property
+    def unfinished(self) -> int:
+        """How many accepted deliveries are not finished."""
+        return self._courier.unfinished
+
+    def _start_send(
+        self, endpoint: Endpoint, event_type: str, payload: Payload, id: str | None, content_type: str | None
+    ) -> _native.Pending:
+        body = payload_bytes(payload)
+        return self._courier.send(_native_endpoint(endpoint), event_type, body, id, content_type)
+
+    def _start_send_many(self, items: Iterable[Item]) -> _native.Pending:
+        return self._courier.send_many([_native_item(index, item) for index, item in enumerate(items)])
+
+    def __del__(self) -> None:
+        courier = getattr(self, "_courier", None)
+        if courier is not None and not courier.closed and courier.unfinished:
+            warnings.warn(
+                f"a sender was dropped with {courier.unfinished} unfinished deliveries; close it",
+                ResourceWarning,
+                stacklevel=1,
+            )
+
+
+class AsyncSender(_Base):
+    """Delivers events from asyncio: signed, retried, and without one endpoint holding up another.
+
+    `send` waits for the end of a delivery, `enqueue` does not. A delivery that fails after its attempts is no
+    exception: its `status` says so. Leaving the context closes the sender: attempts in flight are finished, what has not
+    started is logged and handed back by `close`; `flush` first to wait for all. `on_event` is called with each `SenderEvent`,
+    in a thread of its own.
+
+    Options: `retry` and `timeout` (15 s) per attempt unless the endpoint has its own; `allow_private`, `allow_subnets`,
+    `allow_ports`, `https_only` for the egress guard; `max_in_flight` (256), `max_in_flight_per_endpoint` (8),
+    `max_queued` (100,000), `max_queued_bytes` (64 MiB), `rate_limit` (attempts per second and endpoint) and `breaker`
+    (`{"failures": 5, "open_for": 60, "successes": 3}`; `False` for none) as limits; `extra_roots` as PEM texts; `user_agent`.
+    """
+
+    async def send(
+        self,
+        endpoint: Endpoint,
+        event_type: str,
+        payload: Payload,
+        *,
+        id: str | None = None,
+        content_type: str | None = None,
+    ) -> Delivery:
+        """Delivers an event and waits for the end; waits for room where the queue is full."""
+        return Delivery._from_json(await settled(self._start_send(endpoint, event_type, payload, id, content_type)))
+
+    async def send_many(self, items: Iterable[Item]) -> list[Delivery]:
+        """Delivers many events in one crossing; all are checked first, and the answers are in order."""
+        return Delivery._list_from_json(await settled(self._start_send_many(items)))
+
+    async def flush(self, timeout: float | None = None) -> bool:
+        """Waits until nothing is left to deliver; `False` when that takes longer than `timeout` seconds."""
+        return bool(await settled(self._courier.flush(timeout)))
+
+    async def close(self, grace: float = 30) -> list[Delivery]:
+        """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
+        pending = self._courier.close(grace)
+        return Delivery._list_from_json(await settled(pending)) if pending else []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        _log_unfinished(await self.close(_grace(kind)))
+
+
+class Sender(_Base):
+    """Delivers events from threads: `AsyncSender`, blocking. Ctrl-C ends a wait at once."""
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        event_type: str,
+        payload: Payload,
+        *,
+        id: str | None = None,
+        content_type: str | None = None,
+    ) -> Delivery:
+        """Delivers an event and waits for the end; waits for room where the queue is full."""
+        return Delivery._from_json(self._start_send(endpoint, event_type, payload, id, content_type).wait())
+
+    def send_many(self, items: Iterable[Item]) -> list[Delivery]:
+        """Delivers many events in one crossing; all are checked first, and the answers are in order."""
+        return Delivery._list_from_json(self._start_send_many(items).wait())
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits until nothing is left to deliver; `False` when that takes longer than `timeout` seconds."""
+        return bool(self._courier.flush(timeout).wait())
+
+    def close(self, grace: float = 30) -> list[Delivery]:
+        """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
+        pending = self._courier.close(grace)
+        return Delivery._list_from_json(pending.wait()) if pending else []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        _log_unfinished(self.close(_grace(kind)))
+
+
+async def settled(pending: _native.Pending) -> Any:
+    """Waits in the running event loop; cancelling the wait leaves what is waited for alone."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def tell(value: Any, error: BaseException | None) -> None:
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, future, value, error)
+
+    pending.notify(tell)
+    try:
+        return await future
+    finally:
+        pending.abandon()
+
+
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
+
+
+def _call_listener(listener: Callable[[SenderEvent], object], text: str, dropped: int) -> None:
+    try:
+        listener(SenderEvent._from_json(text, dropped))
+    except Exception:
+        logger.exception("on_event failed")
+
+
+def _grace(kind: type[BaseException] | None) -> float:
+    """Whoever leaves by Ctrl-C or by cancellation is not kept waiting."""
+    return 30 if kind is None or issubclass(kind, Exception) else 0
+
+
+def _log_unfinished(deliveries: list[Delivery]) -> None:
+    if deliveries:
+        ids = ", ".join(delivery.id for delivery in deliveries[:10])
+        logger.warning("closed with %d unfinished deliveries: %s", len(deliveries), ids)
+
+
+def _listed(name: str, values: Iterable[Any] | None) -> list[Any] | None:
+    if values is None:
+        return None
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ConfigError("invalid_config", f"{name} must be a list")
+    return list(values)
+
+
+def _native_endpoint(endpoint: Endpoint) -> _native.Endpoint:
+    if not isinstance(endpoint, Endpoint):
+        raise ConfigError("invalid_config", f"the endpoint must be an Endpoint, not {type(endpoint).__name__}")
+    return endpoint._native
+
+
+def _native_item(index: int, item: Item) -> tuple[_native.Endpoint, str, bytes]:
+    try:
+        endpoint, event_type, payload = item
+        return _native_endpoint(endpoint), event_type, payload_bytes(payload)
+    except WebhookError as error:
+        raise at_item(index, error) from error
+    except (TypeError, ValueError) as cause:
+        raise ConfigError("invalid_config", f"item {index}: must be (endpoint, event_type, payload)") from cause

@@ -1,0 +1,118 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "spec" / "scenarios" / "deliveries.json"
+
+
+class Receiver:
+    """The scripted receiver, as its README describes it."""
+
+    def __init__(self, port: int) -> None:
+        self.base = f"http://127.0.0.1:{port}"
+
+    def url(self, scenario: str) -> tuple[str, str]:
+        """A URL that plays a scenario from its start, and the run's id."""
+        run = uuid.uuid4().hex
+        return f"{self.base}/s/{scenario}/{run}/hook", run
+
+    def requests(self, run: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.base}/records/{run}", timeout=5) as answer:
+            requests: list[dict[str, Any]] = json.load(answer)["requests"]
+            return requests
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    program = os.environ.get("HOOKSEAL_RECEIVER") or shutil.which(
+        "hookseal-receiver", path=os.pathsep.join(map(str, (ROOT / "target").glob("*")))
+    )
+    assert program, "build it: cargo build -p hookseal-receiver"
+    with subprocess.Popen(
+        [program, "--scenarios", SCENARIOS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield Receiver(json.loads(process.stdout.readline())["port"])
+        process.stdin.close()
+
+
+class Sink(http.server.ThreadingHTTPServer):
+    """Answers every POST, when it is let, and keeps it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), SinkHandler)
+        self.url = f"http://127.0.0.1:{self.server_port}/in"
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.arrived = threading.Event()
+        self.open = threading.Event()
+        self.open.set()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A sender may leave while it waits."""
+
+
+class SinkHandler(http.server.BaseHTTPRequestHandler):
+    server: Sink
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((dict(self.headers.items()), body))
+        self.server.arrived.set()
+        self.server.open.wait(30)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.open.set()
+        server.shutdown()
+        thread.join()
+
+
+def run_child(code: str, *args: str, timeout: float = 30, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a child interpreter, with a deadline, and warnings as errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *args],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def refused(code: str, kind: type[Exception]) -> Iterator[pytest.ExceptionInfo[Any]]:
+    """The block ends in this error and no other."""
+    with pytest.raises(kind) as info:
+        yield info
+    assert type(info.value) is kind
+    assert info.value.code == code, info.value
