@@ -21,7 +21,7 @@ import ed25519
 import scheme as schemes
 from content import body_text, signed_texts
 from scheme import Refused, Scheme, Version
-from secret import PRIVATE, PUBLIC, SYMMETRIC, Key, parse_ring, strict_base64
+from secret import PRIVATE, PUBLIC, SYMMETRIC, Key, bind_ring, read_ring, strict_base64
 
 MAX_HEADER = 8192
 MAX_FIELD = 256
@@ -64,7 +64,7 @@ class Verifier:
     def __init__(self, test: dict[str, Any]) -> None:
         self.scheme = scheme_of(test)
         self.versions = self.scheme.versions or (TOKEN_VERSION,)
-        self.keys = parse_ring(test["secrets"], self.scheme, for_signing=False)
+        ring = read_ring(test["secrets"])
         self.tolerance = test.get("tolerance", DEFAULT_TOLERANCE)
         self.future_tolerance = test.get("future_tolerance", self.tolerance)
         self.judges_age = not test.get("dangerously_ignore_timestamp", False)
@@ -77,6 +77,7 @@ class Verifier:
         if self.guard:
             config_require(self.judges_age)
             config_require(any(all(version.covers(name) for version in self.versions) for name in ("timestamp", "id")))
+        self.keys = bind_ring(ring, self.scheme, for_signing=False)
 
     def verify(self, body: bytes, headers: list[list[str]], now: int, url: str | None) -> dict[str, Any]:
         if self.max_body is not None and len(body) > self.max_body:
@@ -245,7 +246,7 @@ def signed(test: dict[str, Any]) -> dict[str, Any]:
 
 def sign(test: dict[str, Any]) -> list[list[str]]:
     scheme, message = scheme_of(test), test["message"]
-    keys = parse_ring(test["secrets"], scheme, for_signing=True)
+    keys = bind_ring(read_ring(test["secrets"]), scheme, for_signing=True)
     timestamp, body = message["timestamp"], base64.b64decode(test["body_base64"])
     config_require(0 <= timestamp <= (MAX_RFC3339 if scheme.unit == "rfc3339" else MAX_TIMESTAMP))
     live = [key for key in keys if key.is_live(timestamp)]

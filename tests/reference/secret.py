@@ -17,12 +17,21 @@ SYMMETRIC, PRIVATE, PUBLIC = "symmetric", "ed25519 private", "ed25519 public"
 
 
 @dataclass(frozen=True)
+class Entry:
+    text: str
+    typed: tuple[str, bytes] | None  # kind and key, where the secret says what it is
+    id: str | None
+    not_before: int | None
+    not_after: int | None
+
+
+@dataclass(frozen=True)
 class Key:
     kind: str
     data: bytes  # for a private key its 32-byte seed
-    id: str | None = None
-    not_before: int | None = None
-    not_after: int | None = None
+    id: str | None
+    not_before: int | None
+    not_after: int | None
 
     def is_live(self, now: int) -> bool:
         started = self.not_before is None or self.not_before <= now
@@ -30,31 +39,41 @@ class Key:
         return started and not ended
 
 
-def parse_ring(secrets: list[Any], scheme: Scheme, for_signing: bool) -> list[Key]:
-    """The keys, newest first. A signer needs private keys, a verifier public ones."""
+def read_ring(secrets: list[Any]) -> list[Entry]:
+    """The secrets as given, newest first, with what can be refused before a scheme is known."""
     if not 1 <= len(secrets) <= MAX_KEYS:
         raise Refused("invalid_config")
-    keys = [parse_entry(secret, scheme) for secret in secrets]
-    if any(key.kind == (PUBLIC if for_signing else PRIVATE) for key in keys):
-        raise Refused("malformed_secret")
-    ids = [key.id for key in keys if key.id is not None]
+    entries = [read_entry(secret) for secret in secrets]
+    ids = [entry.id for entry in entries if entry.id is not None]
     if len(set(ids)) < len(ids):
         raise Refused("invalid_config")
+    return entries
+
+
+def read_entry(secret: Any) -> Entry:
+    if isinstance(secret, str):
+        secret = {"value": secret}
+    typed = None
+    if "type" in secret:
+        typed = parse_typed(secret["type"], secret["value"])
+    else:
+        refuse_accidents(secret["value"])
+    return Entry(secret["value"], typed, secret.get("id"), secret.get("not_before"), secret.get("not_after"))
+
+
+def bind_ring(entries: list[Entry], scheme: Scheme, for_signing: bool) -> list[Key]:
+    """The keys for a scheme. A signer needs private keys, a verifier public ones."""
+    keys = [Key(*(entry.typed or parse_text(entry.text, scheme)), entry.id, entry.not_before, entry.not_after) for entry in entries]
+    asymmetric = [version.algorithm == "ed25519" for version in scheme.versions] or [False]
+    for key in keys:
+        if key.kind == (PUBLIC if for_signing else PRIVATE) or (key.kind != SYMMETRIC) not in asymmetric:
+            raise Refused("malformed_secret")
     if sum(key.kind != SYMMETRIC for key in keys) > MAX_ED25519_KEYS:
         raise Refused("invalid_config")
     return keys
 
 
-def parse_entry(entry: Any, scheme: Scheme) -> Key:
-    if isinstance(entry, str):
-        kind, data = parse_text(entry, scheme)
-        return Key(kind, data)
-    kind, data = parse_typed(entry["type"], entry["value"]) if "type" in entry else parse_text(entry["value"], scheme)
-    return Key(kind, data, entry.get("id"), entry.get("not_before"), entry.get("not_after"))
-
-
 def parse_text(text: str, scheme: Scheme) -> tuple[str, bytes]:
-    refuse_accidents(text)
     if scheme.name == "stripe" and text.startswith(("sk_", "rk_", "pk_")):
         raise Refused("malformed_secret")  # an API key, not a signing secret
     if scheme.key_rule == "utf8":

@@ -61,6 +61,14 @@ def secrets() -> Suite:
     suite.add("typed-public-hex", "a public key in hex", ok("v1a", id="msg_1"), flags=(typed,), scheme="standard-webhooks",
               secrets=[{"type": "ed25519_public", "value": ed25519.public_key(SEEDS[0]).hex()}],
               headers=[["webhook-id", "msg_1"], ["webhook-timestamp", str(NOW)], ["webhook-signature", "v1a," + b64(ed25519.sign(SEEDS[0], f"msg_1.{NOW}.".encode() + BODY))]])
+    unfit = suite.note("UnfitKey", "A key that serves no version of the scheme is refused when the verifier is made.")
+    public = {"type": "ed25519_public", "value": whpk(SEEDS[0])}
+    for scheme, secret in [("hookseal", public), ("stripe", public), ("github", public), ("gitlab", public), ("discord", {"type": "utf8", "value": SECRET}),
+                           ("discord", {"type": "bytes", "value": b64(key)}), ("hookseal", {"type": "ed25519_private", "value": "whsk_" + b64(SEEDS[0])})]:
+        suite.add(f"{scheme}-unfit-{secret['type'].replace('_', '-')}", "no version of the scheme uses such a key", error("malformed_secret"), flags=(unfit,), scheme=scheme, secrets=[secret])
+    suite.add("hookseal-unfit-beside", "also beside a key that does", error("malformed_secret"), flags=(unfit,), scheme="hookseal", secrets=[SECRET, public])
+    suite.add("discord-whpk", "for this scheme a string is hexadecimal digits", error("malformed_secret"), flags=(unfit,), scheme="discord", secrets=[whpk(SEEDS[0])])
+    suite.add("discord-base64", "and not base64", error("malformed_secret"), flags=(unfit,), scheme="discord", secrets=[b64(ed25519.public_key(SEEDS[0]))])
     typed_key("utf8", "a text key", accepted, {"type": "utf8", "value": SECRET})
     typed_key("utf8-blanks", "blanks at the ends belong to it", accepted, {"type": "utf8", "value": " k\n"}, key=" k\n")
     typed_key("utf8-quotes", "and quotes", accepted, {"type": "utf8", "value": '"k"'}, key='"k"')
