@@ -18,7 +18,8 @@ fn main() {
     let mut table = String::from("&[\n");
     for file in files {
         let name = file.file_stem().expect("a file name").to_string_lossy();
-        writeln!(table, "    ({name:?}, include_str!({file:?})),").expect("writing to a String");
+        writeln!(table, "    ({name:?}, include_str!({:?})),", file.display().to_string())
+            .expect("writing to a String");
     }
     table.push(']');
     fs::write(Path::new(&out).join("schemes.rs"), table).expect("OUT_DIR is writable");

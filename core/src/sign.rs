@@ -156,8 +156,8 @@ impl SignerBuilder {
         let signer = Signer { parts };
         let mut names: Vec<_> = signer.header_names().map(str::to_ascii_lowercase).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::new(ErrorCode::InvalidConfig, format!("two schemes write the header {}", pair[0])));
+        if let Some([name, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::new(ErrorCode::InvalidConfig, format!("two schemes write the header {name}")));
         }
         Ok(signer)
     }

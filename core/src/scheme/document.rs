@@ -328,8 +328,8 @@ fn check_headers(parts: &Parts) -> Result<()> {
         .chain(parts.also_writes.iter().map(|name| name.to_ascii_lowercase()))
         .collect();
     names.sort();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(invalid("signature", &format!("the header {} has two roles", pair[0])));
+    if let Some([name, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(invalid("signature", &format!("the header {name} has two roles")));
     }
     let covered = |field| parts.versions.iter().any(|version| version.content.covers(field));
     let read =

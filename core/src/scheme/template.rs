@@ -185,7 +185,7 @@ fn string_length(bytes: &[u8]) -> usize {
 
 /// Decodes the pairs of a form, sorts them, drops repeated pairs, and writes key after value.
 fn feed_sorted_form(body: &[u8], sink: &mut impl FnMut(&[u8])) {
-    let mut pairs: Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> = form_pairs(body).collect();
+    let mut pairs: Vec<_> = form_pairs(body).collect();
     pairs.sort();
     pairs.dedup();
     for (key, value) in pairs {
