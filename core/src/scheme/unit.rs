@@ -43,15 +43,14 @@ impl Unit {
 }
 
 fn decimal(text: &[u8], max_digits: usize) -> Option<i64> {
-    let canonical = match text {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < max_digits && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    canonical.then(|| digits(text))
+    let leading_zero = text.len() > 1 && text[0] == b'0';
+    if text.is_empty() || text.len() > max_digits || leading_zero {
+        return None;
+    }
+    text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
-/// The value of at most fifteen digits.
+/// The value of ASCII digits, at most fifteen of them.
 fn digits(text: &[u8]) -> i64 {
     text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
 }
