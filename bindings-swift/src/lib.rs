@@ -2,6 +2,7 @@
 //! public classes are written in Swift.
 
 pub mod convert;
+pub mod diagnose;
 pub mod error;
 pub mod keys;
 pub mod runtime;

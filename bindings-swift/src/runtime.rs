@@ -49,6 +49,7 @@ impl NativeWait {
     ) -> Result<T, NativeError> {
         let work = handle()?.spawn(async move {
             tokio::select! {
+                biased; // a caller that no longer waits when it begins has still handed over its work
                 result = work => result.map_err(NativeError::from),
                 () = self.0.notified() => Err(NativeError::Cancelled),
             }

@@ -1,15 +1,13 @@
 //! Sending.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use hookseal::{
-    Attempt, Delivery, Endpoint, Error, ErrorCode, Event, Handle, Notice, Notices, Sender,
-};
-use serde::{Serialize, de::DeserializeOwned};
+use hookseal::{Attempt, Delivery, Endpoint, Error, Event, Handle, Notice, Notices, Sender};
+use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
-    convert::NativeHeader,
+    convert::{NativeHeader, parse, seconds},
     error::NativeError,
     runtime::{NativeWait, handle},
     verify::NativeSigner,
@@ -292,13 +290,4 @@ impl From<&Notice> for NativeNotice {
 /// The stable name of an enumeration's case.
 fn name(case: &impl Serialize) -> String {
     serde_json::to_value(case).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn parse<T: DeserializeOwned>(options: &str) -> Result<T, Error> {
-    serde_json::from_str(options).map_err(|error| Error::new(ErrorCode::InvalidConfig, error.to_string()))
-}
-
-fn seconds(seconds: f64) -> Result<Duration, Error> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Error::new(ErrorCode::InvalidConfig, "a time must be a number of seconds that is not negative"))
 }

@@ -580,6 +580,16 @@ uint64_t uniffi_hookseal_swift_fn_constructor_nativeverifier_new(uint64_t ring, 
 RustBuffer uniffi_hookseal_swift_fn_method_nativeverifier_verify(uint64_t ptr, ForeignBytes body, RustBuffer headers, RustBuffer now, RustBuffer url, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_EXPLAIN
+RustBuffer uniffi_hookseal_swift_fn_func_explain(ForeignBytes body, RustBuffer headers, RustBuffer secrets, uint64_t scheme, RustBuffer now, RustBuffer url, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_RETRY_PLAN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_RETRY_PLAN
+RustBuffer uniffi_hookseal_swift_fn_func_retry_plan(RustBuffer policy, double outage, uint64_t seed, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_SCHEME_NAMES
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_SCHEME_NAMES
 RustBuffer uniffi_hookseal_swift_fn_func_scheme_names(RustCallStatus *_Nonnull out_status
@@ -844,6 +854,18 @@ void ffi_hookseal_swift_rust_future_free_void(uint64_t handle
 #ifndef UNIFFI_FFIDEF_FFI_HOOKSEAL_SWIFT_RUST_FUTURE_COMPLETE_VOID
 #define UNIFFI_FFIDEF_FFI_HOOKSEAL_SWIFT_RUST_FUTURE_COMPLETE_VOID
 void ffi_hookseal_swift_rust_future_complete_void(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_EXPLAIN
+uint16_t uniffi_hookseal_swift_checksum_func_explain(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_RETRY_PLAN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_RETRY_PLAN
+uint16_t uniffi_hookseal_swift_checksum_func_retry_plan(void
+    
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_SCHEME_NAMES

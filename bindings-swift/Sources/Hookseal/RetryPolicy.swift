@@ -1,4 +1,5 @@
 import Foundation
+internal import HooksealFFI
 
 /// How often, how long and after which failures a delivery is attempted again.
 ///
@@ -72,6 +73,29 @@ public struct RetryPolicy: Sendable, Hashable {
         policy.retryOn = .anyFailure
         return policy
     }()
+}
+
+extension RetryPolicy {
+    /// What a policy does through an outage.
+    public struct Plan: Sendable, Hashable {
+        /// The moments of the attempts, counted from the acceptance.
+        public let attempts: [Duration]
+        /// Why the delivery died; `nil` when the last attempt delivered it.
+        public let reason: Delivery.Reason?
+    }
+
+    /// Acts out the policy against an endpoint that answers 503 until `outage` has passed, and 200 from then on.
+    ///
+    /// ```swift
+    /// let plan = try RetryPolicy(jitter: RetryPolicy.Jitter.none).plan(outage: .seconds(5))
+    /// assert(plan.attempts == [.zero, .seconds(1), .seconds(3), .seconds(7)] && plan.reason == nil)
+    /// ```
+    public func plan(outage: Duration, seed: UInt64 = 0) throws(WebhookError) -> Plan {
+        let plan = try native { try retryPlan(policy: options(self), outage: timeInterval(outage), seed: seed) }
+        return Plan(
+            attempts: plan.attempts.map { .seconds($0) },
+            reason: plan.reason.map { Delivery.Reason(rawValue: $0) ?? .internal })
+    }
 }
 
 extension RetryPolicy: Encodable {

@@ -3121,6 +3121,75 @@ public func FfiConverterTypeNativeFailure_lower(_ value: NativeFailure) -> RustB
 
 
 /**
+ * A likely cause.
+ */
+public struct NativeFinding: Equatable, Hashable {
+    /**
+     * A stable name.
+     */
+    public let cause: String
+    /**
+     * What to do.
+     */
+    public let message: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * A stable name.
+         */cause: String, 
+        /**
+         * What to do.
+         */message: String) {
+        self.cause = cause
+        self.message = message
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension NativeFinding: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeFinding: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeFinding {
+        return
+            try NativeFinding(
+                cause: FfiConverterString.read(from: &buf), 
+                message: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeFinding, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.cause, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeFinding_lift(_ buf: RustBuffer) throws -> NativeFinding {
+    return try FfiConverterTypeNativeFinding.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeFinding_lower(_ value: NativeFinding) -> RustBuffer {
+    return FfiConverterTypeNativeFinding.lower(value)
+}
+
+
+/**
  * One header; each character of the value stands for one byte.
  */
 public struct NativeHeader: Equatable, Hashable {
@@ -3562,6 +3631,75 @@ public func FfiConverterTypeNativeNotice_lift(_ buf: RustBuffer) throws -> Nativ
 #endif
 public func FfiConverterTypeNativeNotice_lower(_ value: NativeNotice) -> RustBuffer {
     return FfiConverterTypeNativeNotice.lower(value)
+}
+
+
+/**
+ * What a policy does through an outage.
+ */
+public struct NativePlan: Equatable, Hashable {
+    /**
+     * Seconds from the acceptance.
+     */
+    public let attempts: [Double]
+    /**
+     * The reason's name.
+     */
+    public let reason: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Seconds from the acceptance.
+         */attempts: [Double], 
+        /**
+         * The reason's name.
+         */reason: String?) {
+        self.attempts = attempts
+        self.reason = reason
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension NativePlan: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativePlan: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativePlan {
+        return
+            try NativePlan(
+                attempts: FfiConverterSequenceDouble.read(from: &buf), 
+                reason: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativePlan, into buf: inout [UInt8]) {
+        FfiConverterSequenceDouble.write(value.attempts, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativePlan_lift(_ buf: RustBuffer) throws -> NativePlan {
+    return try FfiConverterTypeNativePlan.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativePlan_lower(_ value: NativePlan) -> RustBuffer {
+    return FfiConverterTypeNativePlan.lower(value)
 }
 
 
@@ -4197,6 +4335,31 @@ fileprivate struct FfiConverterOptionTypeNativeNotice: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceDouble: FfiConverterRustBuffer {
+    typealias SwiftType = [Double]
+
+    public static func write(_ value: [Double], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterDouble.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Double] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Double]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterDouble.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -4214,6 +4377,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNativeSecret: FfiConverterRustBuffer {
+    typealias SwiftType = [NativeSecret]
+
+    public static func write(_ value: [NativeSecret], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNativeSecret.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NativeSecret] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NativeSecret]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNativeSecret.read(from: &buf))
         }
         return seq
     }
@@ -4289,6 +4477,31 @@ fileprivate struct FfiConverterSequenceTypeNativeDelivery: FfiConverterRustBuffe
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeNativeDelivery.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNativeFinding: FfiConverterRustBuffer {
+    typealias SwiftType = [NativeFinding]
+
+    public static func write(_ value: [NativeFinding], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNativeFinding.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NativeFinding] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NativeFinding]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNativeFinding.read(from: &buf))
         }
         return seq
     }
@@ -4442,6 +4655,37 @@ fileprivate func uniffiFutureContinuationCallback(handle: UInt64, pollResult: In
     }
 }
 /**
+ * `diagnose::diagnose`.
+ */
+public func explain(body: Data, headers: [NativeHeader], secrets: [NativeSecret], scheme: NativeScheme, now: Int64?, url: String?)throws  -> [NativeFinding]  {
+    return try  FfiConverterSequenceTypeNativeFinding.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+        FfiConverterByRefBytes.lower(body) { bodyFb in
+    uniffi_hookseal_swift_fn_func_explain(
+        bodyFb,
+        FfiConverterSequenceTypeNativeHeader.lower(headers),
+        FfiConverterSequenceTypeNativeSecret.lower(secrets),
+        FfiConverterTypeNativeScheme_lower(scheme),
+        FfiConverterOptionInt64.lower(now),
+        FfiConverterOptionString.lower(url),uniffiCallStatus
+    )
+        }
+})
+}
+/**
+ * `retry::plan`; the policy is JSON, the outage in seconds.
+ */
+public func retryPlan(policy: String, outage: Double, seed: UInt64)throws  -> NativePlan  {
+    return try  FfiConverterTypeNativePlan_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_func_retry_plan(
+        FfiConverterString.lower(policy),
+        FfiConverterDouble.lower(outage),
+        FfiConverterUInt64.lower(seed),uniffiCallStatus
+    )
+})
+}
+/**
  * `Scheme::names`.
  */
 public func schemeNames() -> [String]  {
@@ -4466,6 +4710,12 @@ private let initializationResult: InitializationResult = {
     let scaffolding_contract_version = ffi_hookseal_swift_uniffi_contract_version()
     if bindings_contract_version != scaffolding_contract_version {
         return InitializationResult.contractVersionMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_func_explain() != 47750) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_func_retry_plan() != 58014) {
+        return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_func_scheme_names() != 28344) {
         return InitializationResult.apiChecksumMismatch
