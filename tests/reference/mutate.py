@@ -94,8 +94,7 @@ def change_clock(test: Test, dice: random.Random) -> None:
 
 
 def change_option(test: Test, dice: random.Random) -> None:
-    name, value = dice.choice([("tolerance", 0), ("tolerance", 4294967296), ("future_tolerance", 0), ("max_body", 10), ("max_body", 10**6), ("dangerously_ignore_timestamp", True),
-                               ("require", "v1"), ("require", "v2"), ("require", ""), ("repeat", 2), ("url", "https://example.com/"), ("url", "")])
+    name, value = dice.choice(OPTIONS)
     test[name] = value
 
 
@@ -131,7 +130,14 @@ def change_scheme(test: Test, dice: random.Random) -> None:
                 place[name] = change_text(place[name].encode().decode("latin-1"), dice)
 
 
-MUTATIONS = [change_header, change_header, change_header, move_header, rename_header, repeat_element, repeat_element, change_body, change_clock, change_option, change_secret, change_secret, change_scheme]
+OPTIONS: list[tuple[str, Any]] = [
+    ("tolerance", 0), ("tolerance", 4294967296), ("future_tolerance", 0), ("max_body", 10), ("max_body", 10**6), ("dangerously_ignore_timestamp", True),
+    ("require", "v1"), ("require", "v2"), ("require", ""), ("repeat", 2), ("url", "https://example.com/"), ("url", ""),
+]
+MUTATIONS = [
+    *[change_header] * 3, move_header, rename_header, *[repeat_element] * 2,
+    change_body, change_clock, change_option, *[change_secret] * 2, change_scheme,
+]
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

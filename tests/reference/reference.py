@@ -83,11 +83,11 @@ class Verifier:
         if self.max_body is not None and len(body) > self.max_body:
             raise Refused("body_too_large")
         header = self.read_signature_header(headers)
-        elements = self.split(header)
+        pieces = self.split(header)
         live = [(index, key) for index, key in enumerate(self.keys) if key.is_live(now)]
         accepted = self.accepted_versions([key for _, key in live])
-        self.check_counts(elements, accepted)
-        elements = [element for element in elements if element is not None]
+        self.check_counts(pieces, accepted)
+        elements = [element for element in pieces if element is not None]
         if not elements:
             raise Refused("malformed_header")
 

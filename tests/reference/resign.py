@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 SPEC = Path(__file__).resolve().parents[2] / "spec"
@@ -31,7 +32,7 @@ def scheme_of(test: dict[str, Any]) -> dict[str, Any]:
 
 
 def header(test: dict[str, Any], name: str) -> str:
-    return next(value for key, value in test["headers"] if key.lower() == name.lower())
+    return str(next(value for key, value in test["headers"] if key.lower() == name.lower()))
 
 
 def is_in_header(test: dict[str, Any]) -> bool | None:
@@ -67,12 +68,12 @@ def other_urls(version: dict[str, Any], scheme: dict[str, Any], fields: dict[str
 def headers_hold_every_signature(test: dict[str, Any]) -> bool | None:
     """Whether the headers of a sign test hold a signature by each live key; None for Ed25519 alone."""
     scheme, message, now = scheme_of(test), test["message"], test["message"]["timestamp"]
-    written = {name: value for name, value in test["expect"]["headers"]}
+    written = dict(test["expect"]["headers"])
     signature = written[scheme["signature"]["header"]]
     live = [secret for secret in test["secrets"] if not isinstance(secret, dict) or secret.get("not_before", 0) <= now <= secret.get("not_after", now)]
     keys = [key_bytes(secret, scheme["key"]) for secret in live if not str(secret).startswith("whsk_") and "ed25519" not in str(secret)]
     if scheme["signature"]["grammar"] == "token":
-        return signature.encode() == keys[0]
+        return bool(signature.encode() == keys[0])
     fields = {"url": message.get("url"), "id": message.get("id"), "type": message.get("event_type"), "timestamp": wire_time(message["timestamp"], scheme)}
     versions = [version for version in scheme["versions"] if version["algorithm"] != "ed25519"
                 and all(fields[name] is not None for name in ("id", "type") if "{" + name + "}" in version.get("content", scheme.get("content", "")))]
@@ -104,7 +105,7 @@ def civil_date(days: int) -> str:
 
 
 def sign(version: dict[str, Any], scheme: dict[str, Any], fields: dict[str, Any], body: bytes, key: bytes) -> str:
-    content = version.get("content", scheme.get("content"))
+    content = str(version.get("content", scheme.get("content")))
     prefix, _, token = content.rpartition("{")
     for name, value in fields.items():
         prefix = prefix.replace("{" + name + "}", value or "")

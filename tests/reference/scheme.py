@@ -147,7 +147,7 @@ def parse_versions(fields: dict[str, Any], grammar: str) -> tuple[Version, ...]:
         content = entry.get("content", fields.get("content"))
         require(content is not None)
         versions.append(Version(entry["label"], one_of(entry["algorithm"], ALGORITHMS),
-                                one_of(entry["encoding"], ENCODINGS), parse_template(content)))
+                                one_of(entry["encoding"], ENCODINGS), parse_template(str(content))))
     labels = [version.label for version in versions]
     require(labels == [""] if grammar == "bare" else all(LABEL.fullmatch(label) for label in labels))
     require(1 <= len(labels) <= MAX_VERSIONS and len(set(labels)) == len(labels))

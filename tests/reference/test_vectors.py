@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import unittest
 from collections import Counter
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import make_vectors
 import reference

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import ed25519
-from suite import BODY, NOW, Suite, b64, b64_mac, error, hex_mac, ok
+from suite import BODY, NOW, Expectation, Suite, b64, b64_mac, error, hex_mac, ok
 
 KEY = "a shared key"
 HEX_KEY = "00112233445566778899aabbccddeeff"
@@ -20,15 +20,15 @@ def documents() -> Suite:
     suite = Suite("documents", secrets=[KEY])
     flag = suite.note("UserScheme", "A scheme document passed in place of a name.")
 
-    def add(id: str, comment: str, expect: dict, document: dict[str, Any], headers: list[list[str]], **fields: Any) -> None:
+    def add(id: str, comment: str, expect: Expectation, document: dict[str, Any], headers: list[list[str]], **fields: Any) -> None:
         suite.add(id, comment, expect, flags=(flag,), scheme_document=document, headers=headers, **fields)
 
     def scheme(grammar: str, label: str, content: str, algorithm: str = "hmac-sha256", encoding: str = "hex", key: str = "utf8", **more: Any) -> dict[str, Any]:
         signature = {"header": "X-Sig", "grammar": grammar, **more.pop("signature", {})}
         return {"name": "mine", "signature": signature, **more, "content": content, "versions": [{"label": label, "algorithm": algorithm, "encoding": encoding}], "key": key}
 
-    element = {"timestamp": {"element": "t", "unit": "seconds"}}
-    own = {"timestamp": {"header": "X-Time", "unit": "seconds"}}
+    element: dict[str, Any] = {"timestamp": {"element": "t", "unit": "seconds"}}
+    own: dict[str, Any] = {"timestamp": {"header": "X-Time", "unit": "seconds"}}
     dotted = f"{NOW}.".encode() + BODY
 
     full = {**scheme("bare", "", "{body}"), "summary": "One sentence.", "source": "Somewhere."}
@@ -73,8 +73,8 @@ def documents() -> Suite:
         [["X-Sig", "at=2023-11-14T22:08:19Z,sig=" + hex_mac(KEY, b"2023-11-14T22:08:19Z\n" + BODY)]])
 
     everything = scheme("pairs", "v1", "a {timestamp}/{id}/{type}/{url}/{body}", id={"header": "X-Id"}, type={"header": "X-Type"}, **element)
-    text = f"a {NOW}/evt_1/order.paid/https://example.com/h/".encode() + BODY
-    signed, id_header, type_header = ["X-Sig", f"t={NOW},v1={hex_mac(KEY, text)}"], ["X-Id", "evt_1"], ["X-Type", "order.paid"]
+    all_fields = f"a {NOW}/evt_1/order.paid/https://example.com/h/".encode() + BODY
+    signed, id_header, type_header = ["X-Sig", f"t={NOW},v1={hex_mac(KEY, all_fields)}"], ["X-Id", "evt_1"], ["X-Type", "order.paid"]
     rest = [id_header, type_header]
     add("everything", "all fields signed", ok("v1", id="evt_1", event_type="order.paid"), everything, [signed, *rest], url="https://example.com/h")
     add("everything-no-url", "no URL given", error("missing_url"), everything, [signed, *rest])
@@ -169,7 +169,8 @@ def invalid_schemes() -> Suite:
         add(f"unknown-{path.replace('.', '-')}", f"an unknown field: {path}", changed(path, "x"))
     for path, value in [("name", 7), ("summary", 7), ("source", []), ("signature", "X-Sig"), ("signature.header", None), ("signature.grammar", ["pairs"]), ("timestamp", "t"),
                         ("timestamp.element", 1), ("id", "X-Id"), ("type", ["X-Type"]), ("content", 1), ("versions", {}), ("versions.0", "v2"), ("versions.0.label", 2),
-                        ("versions.0.content", False), ("versions.1", ["v1", "hmac-sha256", "hex"]), ("signature.separator", None), ("timestamp.header", None), ("key", {}), ("also_writes", "X-Time"), ("also_writes.0", 1)]:
+                        ("versions.0.content", False), ("versions.1", ["v1", "hmac-sha256", "hex"]), ("signature.separator", None), ("timestamp.header", None),
+                        ("key", {}), ("also_writes", "X-Time"), ("also_writes.0", 1)]:
         add(f"type-of-{path.replace('.', '-')}", f"{path} is of the wrong type", changed(path, value))
     for path in ("summary", "timestamp", "content", "also_writes", "versions.0.content"):
         add(f"null-{path.replace('.', '-')}", f"{path} is null, which is not the same as absent", changed(path, None))
@@ -220,7 +221,8 @@ def invalid_schemes() -> Suite:
             {**element, "signature": {"header": "X-Sig", "grammar": grammar}, "versions": [{"label": label, **version}]})
     plain = {"name": "mine", "content": "{body}", "key": "utf8"}
     for grammar, label in (("list", "v1"), ("prefixed", "v1"), ("bare", "")):
-        add(f"separator-in-{grammar}", f"the grammar {grammar} has no separator", {**plain, "signature": {"header": "X-Sig", "grammar": grammar, "separator": ","}, "versions": [{"label": label, **version}]})
+        add(f"separator-in-{grammar}", f"the grammar {grammar} has no separator", {**plain, "signature": {"header": "X-Sig", "grammar": grammar, "separator": ","},
+            "versions": [{"label": label, **version}]})
     for grammar, label in (("list", "v1"), ("pairs", "v1"), ("bare", "")):
         add(f"joined-in-{grammar}", f"the grammar {grammar} joins no values", {**plain, "signature": {"header": "X-Sig", "grammar": grammar, "joined": ","}, "versions": [{"label": label, **version}]})
     prefixed = {"header": "X-Sig", "grammar": "prefixed", "joined": ";"}

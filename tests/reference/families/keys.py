@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ed25519
-from suite import BODY, NOW, OLD_SECRET, SECRET, Suite, b64, error, hex_mac, ok
+from suite import BODY, NOW, OLD_SECRET, SECRET, Expectation, Suite, b64, error, hex_mac, ok
 
 DOTTED = f"{NOW}.".encode() + BODY
 SEEDS = [bytes([number]) * 32 for number in range(1, 7)]
@@ -53,7 +53,7 @@ def secrets() -> Suite:
                            ("public-weak", "whpk_" + b64(b"\1" + bytes(31))), ("public-weak-zero", "whpk_" + b64(bytes(32))), ("public-off-curve", "whpk_" + b64(b"\2" + bytes(31)))]:
             refuse(name, f"V-52: {name.replace('-', ' ')}", scheme, text)
 
-    def typed_key(id: str, comment: str, expect: dict, secret: dict[str, str], scheme: str = "hookseal", key: str | bytes = SECRET) -> None:
+    def typed_key(id: str, comment: str, expect: Expectation, secret: dict[str, str], scheme: str = "hookseal", key: str | bytes = SECRET) -> None:
         suite.add(f"typed-{id}", comment, expect, flags=(typed,), scheme=scheme, secrets=[secret], headers=sent(key))
 
     key = bytes(range(32))
@@ -102,7 +102,7 @@ def rings() -> Suite:
     def entry(value: str = SECRET, **fields: Any) -> dict[str, Any]:
         return {"value": value, **fields}
 
-    def add(id: str, comment: str, expect: dict, secrets: list[Any], flag: str = live, key: str = SECRET, **fields: Any) -> None:
+    def add(id: str, comment: str, expect: Expectation, secrets: list[Any], flag: str = live, key: str = SECRET, **fields: Any) -> None:
         suite.add(id, comment, expect, flags=(flag,), secrets=secrets, headers=sent(key), **fields)
 
     add("id", "a key with an id", ok("v1", key_id="2026-11"), [entry(id="2026-11")])
@@ -140,7 +140,7 @@ def options() -> Suite:
     suite = Suite("options", secrets=[SECRET], headers=sent())
     flag = suite.note("Options", "What a verifier is made with.")
 
-    def add(id: str, comment: str, expect: dict, **fields: Any) -> None:
+    def add(id: str, comment: str, expect: Expectation, **fields: Any) -> None:
         suite.add(id, comment, expect, flags=(flag,), **fields)
 
     for id, name in [("nonesuch", "nonesuch"), ("empty", ""), ("case", "Stripe"), ("blank", "stripe "), ("path", "../schemes/stripe"), ("file", "stripe.json")]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite import BODY, NOW, OLD_SECRET, SECRET, Suite, as_header, b64_mac, error, flip_hex, hex_mac, ok
+from suite import BODY, NOW, OLD_SECRET, SECRET, Expectation, Suite, as_header, b64_mac, error, flip_hex, hex_mac, ok
 
 FAR = 10**9
 
@@ -24,7 +24,7 @@ def build(scheme: str, header: str) -> Suite:
     def signed(value: str) -> list[list[str]]:
         return [[header, value]]
 
-    def add(id: str, comment: str, text: str, expect: dict, flag: str, **fields: object) -> None:
+    def add(id: str, comment: str, text: str, expect: Expectation, flag: str, **fields: object) -> None:
         suite.add(id, comment, expect, flags=(flag,), headers=signed(text), **fields)
 
     good = v1()
@@ -235,7 +235,7 @@ def hookseal(suite: Suite) -> Suite:
         rest += [["X-Webhook-Event", event]] if event is not None else []
         return [["X-Webhook-Signature", text], *rest, *more]
 
-    def add(id: str, comment: str, expect: dict, sent: list[list[str]], flag: str = covered, **fields: object) -> None:
+    def add(id: str, comment: str, expect: Expectation, sent: list[list[str]], flag: str = covered, **fields: object) -> None:
         suite.add(f"v2-{id}", comment, expect, flags=(flag,), headers=sent, **fields)
 
     both = f"t={NOW},v2={v2()},v1={v1}"
@@ -259,7 +259,8 @@ def hookseal(suite: Suite) -> Suite:
     add("body-changed", "the body changed after signing", error("no_matching_signature"), headers(both), body=BODY + b" ")
     add("swapped", "id and event type exchanged", error("no_matching_signature"), headers(f"t={NOW},v2={v2('a', 'b')}", "b", "a"))
     add("id-case", "an id has case", error("no_matching_signature"), headers(both, "EVT_1"))
-    for name, bad in [("full-stop", "evt.1"), ("colon", "evt:1"), ("comma", "evt,1"), ("blank", "evt 1"), ("leading-blank", " evt_1"), ("tab", "evt\t1"), ("empty", ""), ("257", "i" * 257), ("newline", "evt\n1"), ("delete", "evt\x7f")]:
+    for name, bad in [("full-stop", "evt.1"), ("colon", "evt:1"), ("comma", "evt,1"), ("blank", "evt 1"), ("leading-blank", " evt_1"),
+                      ("tab", "evt\t1"), ("empty", ""), ("257", "i" * 257), ("newline", "evt\n1"), ("delete", "evt\x7f")]:
         add(f"id-{name}", "V-44: an id that breaks the character rule, correctly signed", error("malformed_header"), headers(f"t={NOW},v2={v2(bad)},v1={v1}", bad))
     add("id-high-byte", "V-44: an id beyond ASCII", error("malformed_header"), headers(f"t={NOW},v2={v2('é')}", as_header("é")))
     for name, bad in [("colon", "order:paid"), ("comma", "a,b"), ("blank", "order paid"), ("empty", ""), ("257", "e" * 257)]:

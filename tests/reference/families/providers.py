@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 import ed25519
-from suite import NOW, Suite, b64, b64_mac, error, hex_mac, ok
+from suite import NOW, Expectation, Suite, b64, b64_mac, error, hex_mac, ok
 
 SEED = b"the seed of Discord's vectors..."
 OTHER_SEED = b"some other seed, not that one..."
@@ -102,7 +102,8 @@ def families() -> list[Suite]:
     suites = []
     for provider in PROVIDERS:
         suite = questions(provider)
-        extras.get(provider.name, lambda suite: None)(suite)
+        if provider.name in extras:
+            extras[provider.name](suite)
         suites.append(suite)
     return [*suites, gitlab()]
 
@@ -123,7 +124,7 @@ def questions(provider: Provider) -> Suite:
         headers = [[provider.header, signature]]
         return headers if provider.timestamp_header is None or t is None else [*headers, [provider.timestamp_header, t]]
 
-    def add(id: str, comment: str, expect: dict, headers: list[list[str]], flag: str, **fields: object) -> None:
+    def add(id: str, comment: str, expect: Expectation, headers: list[list[str]], flag: str, **fields: object) -> None:
         suite.add(id, comment, expect, flags=(flag,), headers=headers, **fields)
 
     def at(t: str) -> list[list[str]]:
@@ -259,7 +260,7 @@ def pagerduty(suite: Suite) -> None:
 def convoy(suite: Suite) -> None:
     compact = suite.note("CompactJson", "Convoy signs the compacted JSON: blanks outside strings do not count, everything else does.")
 
-    def add(id: str, comment: str, body: bytes, text: bytes, expect: dict | None = None) -> None:
+    def add(id: str, comment: str, body: bytes, text: bytes, expect: Expectation | None = None) -> None:
         signature = hex_mac(SECRET, f"{NOW},".encode() + text)
         suite.add(f"compact-{id}", comment, expect or ok("v1"), flags=(compact,), headers=[["X-Convoy-Signature", f"t={NOW},v1={signature}"]], body=body)
 
@@ -306,7 +307,7 @@ def twilio(suite: Suite) -> None:
     def sent(text: str, secret: str = SECRET) -> list[list[str]]:
         return [["X-Twilio-Signature", b64_mac(secret, text, "sha1")]]
 
-    def add(id: str, comment: str, body: bytes, text: str, expect: dict | None = None, url: str = URL, flag: str = form) -> None:
+    def add(id: str, comment: str, body: bytes, text: str, expect: Expectation | None = None, url: str = URL, flag: str = form) -> None:
         suite.add(id, comment, expect or ok("", None), flags=(flag,), headers=sent(text), body=body, url=url)
 
     add("form-sorted", "keys in another order on the wire", b"b=2&a=1&C=3", URL + "C3a1b2")
@@ -349,7 +350,7 @@ def discord(suite: Suite) -> None:
     good = ed25519.sign(SEED, str(NOW).encode() + JSON_BODY)
     unreduced = good[:32] + (int.from_bytes(good[32:], "little") + ed25519.ORDER).to_bytes(32, "little")
 
-    def add(id: str, comment: str, expect: dict, signature: bytes | str = good, **fields: object) -> None:
+    def add(id: str, comment: str, expect: Expectation, signature: bytes | str = good, **fields: object) -> None:
         text = signature if isinstance(signature, str) else signature.hex()
         suite.add(id, comment, expect, flags=("SignatureValue",), headers=[["X-Signature-Ed25519", text], ["X-Signature-Timestamp", str(NOW)]], **fields)
 
@@ -368,7 +369,7 @@ def gitlab() -> Suite:
     token = suite.note("Token", "A token is compared as a whole; the body is not protected.")
     accepted = ok("", None)
 
-    def add(id: str, comment: str, expect: dict, headers: list[list[str]], **fields: object) -> None:
+    def add(id: str, comment: str, expect: Expectation, headers: list[list[str]], **fields: object) -> None:
         suite.add(id, comment, expect, flags=(token,), headers=headers, **fields)
 
     def sent(value: str) -> list[list[str]]:

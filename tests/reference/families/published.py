@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suite import Suite, error, ok
+from suite import Expectation, Suite, error, ok
 
 FIGURES = {figure["id"]: figure for figure in json.loads((Path(__file__).parents[1] / "published_figures.json").read_text())["figures"]}
 CENTURY = 3_153_600_000
@@ -62,13 +62,14 @@ def families() -> list[Suite]:
     id = "convoy-py-adv-hex"
     add(id, "convoy", "X-Convoy-Signature", f"t=2048976161,v1={expected(id)}", ok("v1", 2048976161), content(id).partition(",")[2], now=2048976161)
 
-    for name, how, expect in [
+    shared: list[tuple[str, str | dict[str, Any], Expectation]] = [
         ("simple_sha256_hex_valid", "convoy-simple", ok("", None)), ("simple_sha512_hex_valid", CONVOY_SIMPLE_SHA512, ok("", None)),
         ("advanced_sha256_hex_valid", "convoy", ok("v1")), ("advanced_sha512_hex_valid", CONVOY_SHA512_HEX, ok("v1")),
         ("advanced_tamper", "convoy", error("no_matching_signature")), ("advanced_t_not_first", "convoy", ok("v1")),
         ("advanced_multi_v1_none_valid", "convoy", error("no_matching_signature")), ("advanced_numeric_signature", "convoy", error("malformed_signature")),
         ("simple_tamper", "convoy-simple", error("no_matching_signature")),
-    ]:
+    ]
+    for name, how, expect in shared:
         id = f"convoy-shared-{name}"
         assert FIGURES[id]["valid"] == ("ok" in expect)
         add(id, how, "X-Convoy-Signature", FIGURES[id]["header"], expect, FIGURES[id]["body"], tolerance=CENTURY)
@@ -77,7 +78,7 @@ def families() -> list[Suite]:
         id = f"stripe-node-hmac-{number}"
         add(id, PRIMITIVE, "X-Signature", expected(id), ok("", None), content(id))
     message = [["webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"], ["webhook-timestamp", "1614265330"]]
-    verified = {"timestamp": 1614265330, "id": "msg_p5jXN8AQM9LWM0D4loKWxJek"}
+    verified: dict[str, Any] = {"timestamp": 1614265330, "id": "msg_p5jXN8AQM9LWM0D4loKWxJek"}
     body = '{"test": 2432232314}'
     add("stdwh-g0hM9S", "standard-webhooks", "webhook-signature", "v1," + expected("stdwh-g0hM9S"), ok("v1", **verified), body, *message, now=1614265330)
     add("stdwh-v1a-ed25519", "standard-webhooks", "webhook-signature", expected("stdwh-v1a-ed25519"), ok("v1a", **verified), body, *message, now=1614265330)

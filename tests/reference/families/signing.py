@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ed25519
-from suite import BODY, NOW, OLD_SECRET, SECRET, Suite, b64, b64_mac, error, hex_mac
+from suite import BODY, NOW, OLD_SECRET, SECRET, Expectation, Suite, b64, b64_mac, error, hex_mac
 
 SEED, OTHER_SEED = b"the seed of the signing vectors.", b"the other seed, which is older.."
 KEY, OLD_KEY = b"thirty-two bytes of a shared key", b"and the ones that were before it"
@@ -41,7 +41,7 @@ def hookseal() -> Suite:
         given = [(name, value) for name, value in fields if value is not None]
         return headers(("X-Webhook-Signature", ",".join([f"t={t}", *elements])), *given, ("X-Webhook-Timestamp", str(t)))
 
-    def add(id: str, comment: str, expect: dict, given: dict[str, Any], **fields: Any) -> None:
+    def add(id: str, comment: str, expect: Expectation, given: dict[str, Any], **fields: Any) -> None:
         suite.add(id, comment, expect, message=given, **fields)
 
     both = message(id="evt_1", event_type="order.paid")
@@ -59,7 +59,8 @@ def hookseal() -> Suite:
     add("longest-names", "the longest id and event type", signed(v2(id="i" * 256, event="e" * 256), v1(), id="i" * 256, event="e" * 256), message(id="i" * 256, event_type="e" * 256))
     add("whsec-is-text", "whsec_ is part of the key", signed(v1(WHSEC), id=None, event=None), message(), secrets=[WHSEC])
     add("typed-base64", "a typed key", signed("v1=" + hex_mac(KEY, f"{NOW}.".encode() + BODY), id=None, event=None), message(), secrets=[{"type": "base64", "value": WHSEC}])
-    for name, bad in [("full-stop", "evt.1"), ("colon", "evt:1"), ("comma", "evt,1"), ("blank", "evt 1"), ("empty", ""), ("257", "i" * 257), ("newline", "evt\r\nX: y"), ("emoji", "evt_😀"), ("accent", "évt")]:
+    for name, bad in [("full-stop", "evt.1"), ("colon", "evt:1"), ("comma", "evt,1"), ("blank", "evt 1"), ("empty", ""), ("257", "i" * 257),
+                      ("newline", "evt\r\nX: y"), ("emoji", "evt_😀"), ("accent", "évt")]:
         add(f"id-{name}", "S-5: an id that breaks the character rule", error("invalid_event"), message(id=bad, event_type="order.paid"))
     for name, bad in [("colon", "order:paid"), ("comma", "order,paid"), ("blank", "order paid"), ("empty", ""), ("257", "e" * 257), ("newline", "a\nb"), ("emoji", "😀")]:
         add(f"event-{name}", "S-5: an event type that breaks the character rule", error("invalid_event"), message(id="evt_1", event_type=bad))
@@ -87,7 +88,7 @@ def standard_webhooks() -> Suite:
     def signed(*elements: str, prefix: str = "webhook-") -> dict[str, Any]:
         return headers((prefix + "signature", " ".join(elements)), (prefix + "timestamp", str(NOW)), (prefix + "id", "msg_1"))
 
-    def add(id: str, comment: str, expect: dict, given: dict[str, Any] | None = None, **fields: Any) -> None:
+    def add(id: str, comment: str, expect: Expectation, given: dict[str, Any] | None = None, **fields: Any) -> None:
         suite.add(id, comment, expect, message=message(id="msg_1") if given is None else given, **fields)
 
     add("v1", "a shared secret", signed(v1()))
@@ -118,7 +119,7 @@ def providers() -> Suite:
     dotted = f"{NOW}.".encode() + JSON_BODY
     url = "https://example.com/hooks?x=1"
 
-    def add(scheme: str, expect: dict, comment: str = "as the provider writes it", given: dict[str, Any] | None = None, id: str | None = None, **fields: Any) -> None:
+    def add(scheme: str, expect: Expectation, comment: str = "as the provider writes it", given: dict[str, Any] | None = None, id: str | None = None, **fields: Any) -> None:
         suite.add(id or scheme, comment, expect, scheme=scheme, message=given or message(), **fields)
 
     def pair(text: bytes, label: str = "v1", separator: str = ",") -> str:
@@ -159,7 +160,8 @@ def providers() -> Suite:
     add("gitlab", headers(("X-Gitlab-Token", SECRET)), "the token itself, the newest one")
 
     document = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "list"}, "timestamp": {"header": "X-Time", "unit": "seconds"}, "type": {"header": "X-Type"},
-                "content": "{type}|{timestamp}|{body}", "versions": [{"label": "a", "algorithm": "hmac-sha512", "encoding": "hex"}, {"label": "b", "algorithm": "hmac-sha1", "encoding": "base64"}], "key": "utf8"}
+                "content": "{type}|{timestamp}|{body}", "versions": [{"label": "a", "algorithm": "hmac-sha512", "encoding": "hex"},
+                {"label": "b", "algorithm": "hmac-sha1", "encoding": "base64"}], "key": "utf8"}
     text = f"order.paid|{t}|".encode() + JSON_BODY
     suite.add("document", "a scheme of one's own", headers(("X-Sig", f"a,{hex_mac(SECRET, text, 'sha512')} b,{b64_mac(SECRET, text, 'sha1')}"), ("X-Time", t), ("X-Type", "order.paid")),
               scheme_document=document, secrets=[SECRET], message=message(event_type="order.paid"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import ed25519
-from suite import BODY, NOW, Suite, as_header, b64, b64_mac, error, hex_mac, mac, ok
+from suite import BODY, NOW, Expectation, Suite, as_header, b64, b64_mac, error, hex_mac, mac, ok
 
 KEY = b"a key of exactly 32 bytes, so ok"
 OLD_KEY = b"the key that was used before it."
@@ -53,7 +53,7 @@ def build(scheme: str, prefix: str) -> Suite:
         given = [("id", id), ("timestamp", t), ("signature", signature)]
         return [[prefix + name, value] for name, value in given if value is not None] + list(more)
 
-    def add(id: str, comment: str, expect: dict, sent: list[list[str]], flag: str, **fields: object) -> None:
+    def add(id: str, comment: str, expect: Expectation, sent: list[list[str]], flag: str, **fields: object) -> None:
         suite.add(id, comment, expect, flags=(flag,), headers=sent, **fields)
 
     accepted = ok("v1", id=ID)
