@@ -16,9 +16,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a length of time is a number and ms, s, m, h or d, such as 5m".to_owned())
 }
 
-/// The two largest units that say something: `2 h 35 min`, `1.5 s`.
+/// The two largest units that say something: `2 h 35 min`, `1.5 s`, `12 ms`.
 pub(crate) fn words(length: Duration) -> String {
     let seconds = length.as_secs();
+    if seconds == 0 && !length.is_zero() {
+        return format!("{} ms", length.as_millis());
+    }
     if seconds < 60 {
         return format!("{} s", (length.as_secs_f64() * 1000.0).round() / 1000.0);
     }
@@ -48,6 +51,7 @@ mod tests {
     fn two_units_are_enough() {
         for (milliseconds, text) in [
             (0, "0 s"),
+            (999, "999 ms"),
             (1_500, "1.5 s"),
             (60_000, "1 min"),
             (335_000, "5 min 35 s"),

@@ -44,7 +44,7 @@ impl PlanArgs {
             }
             output.line(match plan.reason {
                 None => output.paint(Tone::Good, "delivered"),
-                Some(reason) => output.paint(Tone::Bad, &format!("dead: {}", reason)),
+                Some(reason) => output.paint(Tone::Bad, &format!("dead: {reason}")),
             })?;
         }
         Ok(Verdict::passed_if(plan.reason.is_none()))

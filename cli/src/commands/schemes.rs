@@ -1,7 +1,7 @@
 //! `hookseal schemes`: how each provider signs, as the scheme's own data says it.
 
 use clap::Args;
-use hookseal::Scheme;
+use hookseal::{Scheme, headers::HeaderName};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,6 +11,10 @@ use crate::{
 };
 
 /// List the signature schemes, or show one scheme's document
+///
+/// SIGNED is what every version of the scheme signs. COPIES is what becomes of a recorded request that is sent again:
+/// they expire with the timestamp, they pass (with the id that they had), or anything passes because a token protects
+/// nothing but itself.
 #[derive(Args)]
 pub(crate) struct SchemesArgs {
     /// A scheme's name, or `@FILE` with a document of your own, which is checked
@@ -48,8 +52,9 @@ fn list(output: &mut Output) -> Result<(), Failure> {
     rows.extend(schemes.iter().map(row));
     let widths: [usize; 5] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
     for row in rows {
-        let cells: String = widths.iter().zip(&row).map(|(width, cell)| format!("{cell:<width$}  ")).collect();
-        output.line(format_args!("{cells}{}", row[5]))?;
+        let [name, header, versions, signed, copies, summary] = row;
+        let [w1, w2, w3, w4, w5] = widths;
+        output.line(format_args!("{name:w1$}  {header:w2$}  {versions:w3$}  {signed:w4$}  {copies:w5$}  {summary}"))?;
     }
     Ok(())
 }
@@ -69,7 +74,7 @@ fn describe(scheme: &Scheme) -> Value {
     json!({
         "name": scheme.name(),
         "header": signature_header(scheme),
-        "reads": scheme.header_names().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "reads": scheme.header_names().map(HeaderName::as_str).collect::<Vec<_>>(),
         "versions": scheme.versions().collect::<Vec<_>>(),
         "signed": signed(scheme),
         "copies": copies(scheme),
@@ -79,7 +84,7 @@ fn describe(scheme: &Scheme) -> Value {
 }
 
 fn signature_header(scheme: &Scheme) -> &str {
-    scheme.header_names().next().map(|name| name.as_str()).unwrap_or_default()
+    scheme.header_names().next().map(HeaderName::as_str).unwrap_or_default()
 }
 
 /// What every version signs.

@@ -114,7 +114,7 @@ async fn deliver(sender: &Sender, endpoint: &Endpoint, event: Event, output: &mu
             Some(notice) = notices.next() => show(output, &notice)?,
             delivery = handle.wait() => break delivery,
             signal = &mut interrupted => {
-                signal.map_err(no_signals)?;
+                signal.map_err(|error| no_signals(&error))?;
                 sender.close(Duration::ZERO).await;
                 break handle.delivery();
             }
@@ -173,6 +173,6 @@ fn conclude(output: &mut Output, delivery: &Delivery) -> Outcome {
     Ok(Verdict::passed_if(delivered))
 }
 
-fn no_signals(error: io::Error) -> Failure {
+fn no_signals(error: &io::Error) -> Failure {
     Failure::Refused(Error::new(ErrorCode::Internal, format!("Ctrl-C can not be awaited: {error}")))
 }

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, time::Duration};
 
 use clap::Args;
-use hookseal::{Timestamp, Verified, Verifier};
+use hookseal::{KeyRing, Timestamp, Verified, Verifier};
 use serde_json::{Value, json};
 
 use crate::{
@@ -61,12 +61,7 @@ pub(crate) struct Rules {
 
 impl VerifyArgs {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let verifier = self.rules.verifier(self.secrets.ring()?)?;
-        let headers = input::headers(&self.headers)?;
-        let now = self.now.map_or_else(Timestamp::now, |seconds| Ok(Timestamp::from_unix(seconds)))?;
-        let body = self.body.read(&self.secrets, self.rules.max_body)?;
-        let verified =
-            verifier.verify_url_at(&body, &headers, self.rules.url.as_deref(), now).map_err(Failure::Refused)?;
+        let verified = self.check()?;
         if output.is_json() {
             output.json(&json!({ "ok": describe(&verified) }))?;
         } else {
@@ -74,10 +69,18 @@ impl VerifyArgs {
         }
         Ok(Verdict::Passed)
     }
+
+    fn check(&self) -> Result<Verified, Failure> {
+        let verifier = self.rules.verifier(self.secrets.ring()?)?;
+        let headers = input::headers(&self.headers)?;
+        let now = self.now.map_or_else(Timestamp::now, |seconds| Ok(Timestamp::from_unix(seconds)))?;
+        let body = self.body.read(&self.secrets, self.rules.max_body)?;
+        verifier.verify_url_at(&body, &headers, self.rules.url.as_deref(), now).map_err(Failure::Refused)
+    }
 }
 
 impl Rules {
-    pub(crate) fn verifier(&self, keys: hookseal::KeyRing) -> Result<Verifier, Failure> {
+    pub(crate) fn verifier(&self, keys: KeyRing) -> Result<Verifier, Failure> {
         let mut builder = Verifier::builder().scheme(input::scheme(&self.scheme)?).keys(keys);
         if let Some(tolerance) = self.tolerance {
             builder = builder.tolerance(tolerance);

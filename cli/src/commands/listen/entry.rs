@@ -83,10 +83,12 @@ impl Entry {
             "method": self.head.method.as_str(),
             "path": self.head.uri.to_string(),
             "headers": self.headers(),
-            "body": std::str::from_utf8(&self.body).ok(),
-            "body_base64": STANDARD.encode(&self.body),
             "status": self.status.as_u16(),
         });
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => entry["body"] = text.into(),
+            Err(_) => entry["body_base64"] = STANDARD.encode(&self.body).into(),
+        }
         match &self.judgement {
             Judgement::Verified(verified) => entry["ok"] = describe(verified),
             Judgement::Refused(error) => entry["error"] = error_json(error)["error"].take(),

@@ -74,11 +74,8 @@ impl Receiver {
 
     fn judge(&self, head: &Parts, body: &[u8]) -> Judgement {
         let Some(verifier) = &self.verifier else { return Judgement::Unchecked };
-        let verdict =
-            Timestamp::now().and_then(|now| verifier.verify_url_at(body, &head.headers, self.url.as_deref(), now));
-        match verdict {
-            Ok(verified) => Judgement::Verified(verified),
-            Err(error) => Judgement::Refused(error),
-        }
+        Timestamp::now()
+            .and_then(|now| verifier.verify_url_at(body, &head.headers, self.url.as_deref(), now))
+            .map_or_else(Judgement::Refused, Judgement::Verified)
     }
 }

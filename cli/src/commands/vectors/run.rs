@@ -18,9 +18,9 @@ use crate::{
 
 /// Ask a program every vector and print where its verdict differs
 ///
-/// The program reads one JSON object a line on standard input and answers each with one JSON object a line:
-/// {"ok": {"timestamp", "id", "event_type", "version", "key_index"}}, {"headers": [[name, value], ...]} for signing, or
-/// {"error": code}. Exits with 1 when any answer differs.
+/// The program reads one JSON object a line on standard input and answers each with one JSON object a line on standard
+/// output: `{"ok": {"timestamp", "id", "event_type", "version", "key_index"}}`, or `{"headers": [[name, value], …]}` for
+/// signing, or `{"error": code}`. Exits with 1 when any answer differs.
 #[derive(Args)]
 pub(crate) struct RunArgs {
     /// The folder of the vectors
