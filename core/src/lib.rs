@@ -32,6 +32,8 @@ pub use error::{Error, ErrorCode, ErrorKind, Result};
 pub use headers::HeaderSource;
 pub use message::{Message, MessageId};
 pub use replay::ReplayGuard;
+#[cfg(feature = "send")]
+pub use retry::{Jitter, RetryOn, RetryPolicy};
 pub use ring::{Key, KeyRing, KeyStats};
 pub use scheme::Scheme;
 pub use secret::Secret;
