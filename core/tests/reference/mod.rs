@@ -101,21 +101,8 @@ fn judge(case: &Case, scheme: &Scheme, keys: &[Key]) -> Verdict {
         return refuse("body_too_large");
     }
 
-    // 1. to 3. The signature header as a whole.
-    let header = match find(case, &scheme.header) {
-        Found::Absent => return refuse("missing_header"),
-        Found::Twice => return refuse("malformed_header"),
-        Found::Once(value) => value,
-    };
-    if header.len() > 8192 {
-        return refuse("header_too_large");
-    }
-    if !header.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
-        return refuse("malformed_header");
-    }
-
-    // 4. and 5. Its elements.
-    let header = String::from_utf8(header).unwrap();
+    // 1. to 5. The signature header and its elements.
+    let header = signature_header(case, scheme)?;
     let elements = scheme.elements(&header);
     let pairs: Vec<(String, String)> = elements.iter().flatten().cloned().collect();
     if elements.len() > 64 {
@@ -157,8 +144,9 @@ fn judge(case: &Case, scheme: &Scheme, keys: &[Key]) -> Verdict {
     // 7. The version to judge.
     let is_present = |version: &&Version| pairs.iter().any(|(label, _)| *label == version.label);
     let has_covered_headers = |version: &&Version| {
-        !(version.content.contains("{id}") && id == Found::Absent)
-            && !(version.content.contains("{type}") && event_type == Found::Absent)
+        [("{id}", &id), ("{type}", &event_type)]
+            .iter()
+            .all(|(token, found)| !version.content.contains(token) || **found != Found::Absent)
     };
     let present: Vec<&Version> = accepted.into_iter().filter(is_present).collect();
     let Some(version) = present.iter().copied().find(has_covered_headers) else {
@@ -203,15 +191,8 @@ fn judge(case: &Case, scheme: &Scheme, keys: &[Key]) -> Verdict {
     };
 
     // 10. The window.
-    if let (Some(timestamp), false) = (timestamp, case.options.ignores_timestamp) {
-        let past = case.options.tolerance.unwrap_or(300);
-        let future = case.options.future_tolerance.unwrap_or(past);
-        if i128::from(case.now) - i128::from(timestamp) > i128::from(past) {
-            return refuse("timestamp_too_old");
-        }
-        if i128::from(timestamp) - i128::from(case.now) > i128::from(future) {
-            return refuse("timestamp_in_future");
-        }
+    if let Some(timestamp) = timestamp {
+        check_window(case, timestamp)?;
     }
 
     // 12. What is known.
@@ -224,6 +205,36 @@ fn judge(case: &Case, scheme: &Scheme, keys: &[Key]) -> Verdict {
         key_index: key.index,
         key_id: key.id.clone(),
     })
+}
+
+fn signature_header(case: &Case, scheme: &Scheme) -> Result<String, String> {
+    let header = match find(case, &scheme.header) {
+        Found::Absent => return refuse("missing_header"),
+        Found::Twice => return refuse("malformed_header"),
+        Found::Once(value) => value,
+    };
+    if header.len() > 8192 {
+        return refuse("header_too_large");
+    }
+    if !header.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return refuse("malformed_header");
+    }
+    Ok(String::from_utf8(header).unwrap())
+}
+
+fn check_window(case: &Case, timestamp: i64) -> Result<(), String> {
+    let (now, timestamp) = (i128::from(case.now), i128::from(timestamp));
+    let past = case.options.tolerance.unwrap_or(300);
+    let future = case.options.future_tolerance.unwrap_or(past);
+    if case.options.ignores_timestamp {
+        Ok(())
+    } else if now - timestamp > i128::from(past) {
+        refuse("timestamp_too_old")
+    } else if timestamp - now > i128::from(future) {
+        refuse("timestamp_in_future")
+    } else {
+        Ok(())
+    }
 }
 
 /// Those for which a live key of the right kind is held and that are not weaker than what is required.
@@ -267,12 +278,8 @@ enum Found {
 }
 
 fn find(case: &Case, name: &str) -> Found {
-    let values: Vec<&Vec<u8>> = case
-        .headers
-        .iter()
-        .filter(|(given, _)| given.to_ascii_lowercase() == name.to_ascii_lowercase())
-        .map(|(_, value)| value)
-        .collect();
+    let values: Vec<&Vec<u8>> =
+        case.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect();
     match values[..] {
         [] => Found::Absent,
         [value] => Found::Once(value.clone()),

@@ -11,7 +11,8 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Standard alphabet, padded, and the one spelling that encoding gives.

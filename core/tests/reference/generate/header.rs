@@ -73,7 +73,7 @@ fn crowd(tape: &mut Tape<'_>, scheme: &Scheme, elements: &mut Vec<(String, Strin
     let label = if tape.chance(30) { "other".to_owned() } else { version.label.clone() };
     let value = if tape.chance(30) { String::new() } else { made_up(tape, &version) };
     while elements.len() < total {
-        let at = if scheme.timestamp_element.is_some() { 1 } else { 0 };
+        let at = usize::from(scheme.timestamp_element.is_some());
         elements.insert(at.min(elements.len()), (label.clone(), value.clone()));
     }
 }
