@@ -81,6 +81,23 @@ fn an_interrupted_send_says_what_was_not_delivered() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_attempt_without_an_answer_does_not_hold_up_an_interrupt() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let child = command(&["send", &url, "--type", "a", "--id", "evt_1", "--data", "{}", "--allow-private", "--json"])
+        .args(["--timeout", "60s"])
+        .env("HOOKSEAL_SECRET", SECRET)
+        .spawn()
+        .unwrap();
+    let connection = silent.accept().unwrap();
+    interrupt(&child);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    drop(connection);
+    assert_eq!((ran.status, ran.json()["status"].as_str()), (1, Some("pending")));
+}
+
 #[test]
 fn without_a_secret_everything_is_taken_and_nothing_called_verified() {
     let listener = Listener::start(&["--count", "2"], None);
