@@ -43,6 +43,7 @@ fn invalid(message: String) -> Error {
 }
 
 /// What a look-up of one header found: `undefined`, a string, or `null` for more than one.
+#[derive(Debug)]
 pub enum HeaderText {
     /// No such header.
     Absent,

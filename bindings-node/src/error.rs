@@ -25,7 +25,8 @@ pub struct Failure {
 }
 
 /// A value, or why there is none.
-pub(crate) type Tagged<T> = Either<T, Failure>;
+#[napi]
+pub type Tagged<T> = Either<T, Failure>;
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {

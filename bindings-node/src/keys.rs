@@ -47,6 +47,7 @@ pub fn secret_expose(secret: u32) -> Result<String> {
 
 /// A key of a ring.
 #[napi(object)]
+#[derive(Debug)]
 pub struct KeyRecord {
     /// The handle of its secret.
     pub secret: u32,
@@ -107,6 +108,7 @@ pub fn ring_revoke(ring: u32, id: String) -> Result<Tagged<bool>> {
 
 /// How often a key has matched.
 #[napi(object)]
+#[derive(Debug)]
 pub struct KeyStatsRecord {
     /// The key's name.
     pub id: Option<String>,

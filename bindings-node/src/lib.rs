@@ -8,5 +8,7 @@ pub mod error;
 pub mod handle;
 pub mod keys;
 pub mod replay;
+pub mod runtime;
+pub mod send;
 pub mod sign;
 pub mod verify;

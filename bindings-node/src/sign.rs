@@ -12,6 +12,7 @@ use crate::{
 
 /// What a signer is made of.
 #[napi(object)]
+#[derive(Debug)]
 pub struct SignerRecord {
     /// The handle of its key ring.
     pub ring: u32,

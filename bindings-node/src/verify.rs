@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use hookseal::{KeyRing, ReplayGuard, Result, Scheme, Verified, Verifier};
+use hookseal::{KeyRing, ReplayGuard, Scheme, Verified, Verifier};
 use napi_derive::napi;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
 
 /// What a verifier is made of.
 #[napi(object)]
+#[derive(Debug)]
 pub struct VerifierRecord {
     /// The handle of its key ring.
     pub ring: u32,
@@ -150,6 +151,7 @@ thread_local! {
 
 /// A verified message in full.
 #[napi(object)]
+#[derive(Debug)]
 pub struct Details {
     /// When it was signed.
     pub timestamp: Option<f64>,

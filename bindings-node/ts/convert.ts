@@ -41,7 +41,7 @@ export function optionalSecondsOf(name: string, time: Time | undefined): number 
   return time === undefined ? undefined : secondsOf(name, time)
 }
 
-type Kind = 'string' | 'number' | 'boolean' | 'function' | 'any'
+type Kind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'any'
 
 /** Refuses options that do not exist, and values of another type than listed. */
 export function checkOptions(options: unknown, kinds: Record<string, Kind>): void {

@@ -22,4 +22,9 @@ export abstract class Owner {
   }
 }
 
-export const handleOf = Owner.handleOf
+export const handleOf: (owner: Owner) => number = Owner.handleOf
+
+/** An object of a class without fields of its own that owns this handle, past the class's constructor. */
+export function adopt<T extends Owner>(Class: { readonly prototype: T }, handle: number): T {
+  return Reflect.construct(Owner, [handle], Class as unknown as typeof Owner) as T
+}

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 import { errorOf } from './errors.js'
 
 /**
@@ -30,18 +32,20 @@ export class HeaderName {
   in(headers: HeadersLike): Found {
     if (typeof headers === 'string') return this.isSignature ? headers : undefined
     if (typeof headers !== 'object' || headers === null) return undefined
-    if (Symbol.iterator in headers) return this.#inEntries(headers as Iterable<unknown>)
-    if (typeof headers.get === 'function') return this.#text(headers.get(this.lower))
+    if ('get' in headers && typeof headers.get === 'function' && !types.isMap(headers)) return this.#text(headers.get(this.lower))
+    if (Symbol.iterator in headers) return this.#inEntries(headers)
     return this.#inObject(headers as Record<string, unknown>)
   }
 
   /** An object is tried under the two usual spellings before it is searched. */
   #inObject(headers: Record<string, unknown>): Found {
     const { lower, spelled } = this
-    const value = Object.hasOwn(headers, lower) ? headers[lower] : undefined
-    const other = lower !== spelled && Object.hasOwn(headers, spelled) ? headers[spelled] : undefined
-    if (value !== undefined || other !== undefined) return this.#only([value, other])
-    return this.#only(Object.keys(headers).filter((name) => this.#matches(name)).map((name) => headers[name]))
+    const value = headers[lower]
+    if (typeof value === 'string' && (lower === spelled || headers[spelled] === undefined)) return value
+    const own = (name: string): unknown => (Object.hasOwn(headers, name) ? headers[name] : undefined)
+    const usual = lower === spelled ? [own(lower)] : [own(lower), own(spelled)]
+    if (usual.some((value) => value !== undefined)) return this.#only(usual)
+    return this.#only(Object.keys(headers).filter((name) => this.#matches(name)).map(own))
   }
 
   #inEntries(headers: Iterable<unknown>): Found {

@@ -51,15 +51,17 @@ function firstLine(error: unknown): string {
 
 /** Renames the fields of a record, and of the records in it, from camelCase to snake_case. */
 export function toSnakeCase(value: unknown): unknown {
-  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  return renamed(value, null, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
 }
 
-/** The other way round. */
+/** The other way round; what is `null` becomes `undefined`. */
 export function toCamelCase(value: unknown): unknown {
-  return renamed(value, (name) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()))
+  return renamed(value, undefined, (name) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()))
 }
 
-function renamed(value: unknown, rename: (name: string) => string): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [rename(name), renamed(field, rename)]))
+function renamed(value: unknown, nothing: null | undefined, rename: (name: string) => string): unknown {
+  if (value === null) return nothing
+  if (typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map((item) => renamed(item, nothing, rename))
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [rename(name), renamed(field, nothing, rename)]))
 }

@@ -1,0 +1,35 @@
+// What several tests need: other processes, and the scripted receiver.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const DEADLINE = 30_000
+
+/** Runs a program and gives what it wrote; a program that does not end by itself is killed and fails. */
+export async function run(command, args, { input = '', ...options } = {}) {
+  const child = spawn(command, args, { cwd: PACKAGE, ...options, timeout: DEADLINE, killSignal: 'SIGKILL' })
+  const output = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => { output[stream] += text })
+  child.stdin.on('error', () => {}).end(input)
+  const [code, signal] = await once(child, 'close')
+  return { code, signal, ...output }
+}
+
+/** Runs JavaScript in a process of its own, as a module that can import the package. */
+export function runScript(source, ...args) {
+  return run(process.execPath, ['--input-type=module', '--expose-gc', '--eval', source, '--', ...args])
+}
+
+/** Starts the scripted receiver; it ends when `stop` closes its standard input. */
+export async function startReceiver() {
+  const binary = process.env.HOOKSEAL_RECEIVER
+  if (!binary) throw new Error('HOOKSEAL_RECEIVER must name the receiver; tests/node/run builds it and sets it')
+  const child = spawn(binary, ['--scenarios', `${ROOT}/spec/scenarios/deliveries.json`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [line] = await once(createInterface(child.stdout), 'line')
+  const url = `http://127.0.0.1:${JSON.parse(line).port}`
+  const records = async (run) => (await (await fetch(`${url}/records/${run}`)).json()).requests
+  return { url, records, stop: () => child.stdin.end() }
+}

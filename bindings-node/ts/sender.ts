@@ -1,0 +1,254 @@
+import { types } from 'node:util'
+
+import native = require('../native.js')
+import { bytesOf, checkOptions, optionalTextOf } from './convert.js'
+import { recordOf, type Delivery, type SenderEvent } from './delivery.js'
+import { Endpoint, type EndpointOptions } from './endpoint.js'
+import { errorOf, unwrap, WebhookError } from './errors.js'
+import { adopt, handleOf, Owner } from './handle.js'
+import { jsonOf, toSnakeCase } from './json.js'
+import type { Breaker, RateLimit, RetryPolicy } from './policy.js'
+
+export interface SenderOptions {
+  /** When a failed delivery is attempted again, unless its endpoint says otherwise. */
+  retry?: RetryPolicy | undefined
+  /** Opens private and loopback addresses, local names and all ports: for development. */
+  allowPrivate?: boolean | undefined
+  /** Opens these subnets, such as `10.1.0.0/16`. */
+  allowSubnets?: readonly string[] | undefined
+  /** Opens these ports beside 80, 443 and those from 1024 on. */
+  allowPorts?: readonly number[] | undefined
+  /** Refuses `http`. */
+  httpsOnly?: boolean | undefined
+  /** The deadline of one attempt, in seconds: 15, and at most 60. */
+  timeout?: number | undefined
+  /** How long a lookup, TCP and TLS may take together, in seconds: 5. */
+  connectTimeout?: number | undefined
+  /** How many attempts may be in flight: 256. */
+  maxInFlight?: number | undefined
+  /** How many of them to one endpoint: 8. */
+  maxInFlightPerEndpoint?: number | undefined
+  /** How many unfinished deliveries are held: 100,000, of which one endpoint may have a quarter. */
+  maxQueued?: number | undefined
+  /** How many bytes their payloads may hold: 64 MiB. */
+  maxQueuedBytes?: number | undefined
+  rateLimit?: RateLimit | undefined
+  /** `null` for none. */
+  breaker?: Breaker | null | undefined
+  /** Root certificates beside the system's, as PEM texts. */
+  extraRoots?: readonly string[] | undefined
+  userAgent?: string | undefined
+  /** Is told what happens; what it throws is reported as a warning of the process. */
+  onEvent?: ((event: SenderEvent) => void) | undefined
+}
+
+/** Bytes and strings are sent as they are; anything else as its `JSON.stringify`. */
+export type Payload = unknown
+
+export interface EventOptions {
+  /** The delivery's id; without one the sender makes `msg_` and a UUIDv7. */
+  id?: string | undefined
+  /** `application/json` unless given. */
+  contentType?: string | undefined
+}
+
+/** One item of `sendMany`: an endpoint, an event type, a payload and options. */
+export type Item = readonly [Endpoint | EndpointOptions, string, Payload, EventOptions?]
+
+/** Delivers events: signed, retried, and without one endpoint holding up another. */
+export class Sender extends Owner {
+  readonly #onEvent: ((event: SenderEvent) => void) | undefined
+
+  constructor(options: SenderOptions = {}) {
+    checkOptions(options, {
+      retry: 'object', allowPrivate: 'boolean', allowSubnets: 'object', allowPorts: 'object', httpsOnly: 'boolean',
+      timeout: 'number', connectTimeout: 'number', maxInFlight: 'number', maxInFlightPerEndpoint: 'number',
+      maxQueued: 'number', maxQueuedBytes: 'number', rateLimit: 'any', breaker: 'object', extraRoots: 'object',
+      userAgent: 'string', onEvent: 'function',
+    })
+    const { onEvent, ...others } = options
+    let self: WeakRef<Sender> | undefined
+    const wake = onEvent && (() => {
+      const sender = self?.deref()
+      if (sender !== undefined) sender.#tellEvents()
+    })
+    super(unwrap(native.sender(jsonOf(toSnakeCase(others), 'invalid_config', 'options'), wake)))
+    self = new WeakRef(this)
+    this.#onEvent = onEvent
+  }
+
+  /** Delivers an event and waits for its end; waits for room where the queue is full. */
+  async send(
+    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
+  ): Promise<Delivery> {
+    const [target, event] = [endpointOf(endpoint), eventOf(eventType, payload, options)]
+    try {
+      return recordOf(await this.#told(native.senderSend(handleOf(this), handleOf(target), event)))
+    } finally {
+      native.free(event)
+    }
+  }
+
+  /**
+   * Delivers many events and waits for the end of all; the answers are in the order of the items. All are
+   * checked before any is sent. Items that share a payload object share its bytes.
+   */
+  async sendMany(items: Iterable<Item>): Promise<Delivery[]> {
+    const events = new EventTable()
+    try {
+      const endpoints: Endpoint[] = []
+      const chosen: number[] = []
+      for (const [endpoint, eventType, payload, options] of items) {
+        const index = endpoints.length
+        endpoints.push(ofItem(index, () => endpointOf(endpoint)))
+        chosen.push(ofItem(index, () => events.get(eventType, payload, options)))
+      }
+      return recordOf(await this.#told(native.senderSendMany(handleOf(this), endpoints.map(handleOf), chosen)))
+    } finally {
+      events.free()
+    }
+  }
+
+  /** Accepts an event for delivery and returns at once; throws `queue_full` where there is no room. */
+  enqueue(
+    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
+  ): DeliveryHandle {
+    const [target, event] = [endpointOf(endpoint), eventOf(eventType, payload, options)]
+    try {
+      return adopt(DeliveryHandle, unwrap(native.senderEnqueue(handleOf(this), handleOf(target), event)))
+    } finally {
+      native.free(event)
+    }
+  }
+
+  /** Waits until nothing is left to deliver; `false` when that takes longer than `timeout` seconds. */
+  async flush(options: { timeout?: number | undefined } = {}): Promise<boolean> {
+    checkOptions(options, { timeout: 'number' })
+    return this.#told(native.senderFlush(handleOf(this), options.timeout))
+  }
+
+  /**
+   * Takes and starts nothing more, gives the attempts in flight `grace` seconds (30) to end, and returns every
+   * delivery that is not finished. `flush` first to wait for those.
+   */
+  async close(options: { grace?: number | undefined } = {}): Promise<Delivery[]> {
+    checkOptions(options, { grace: 'number' })
+    return recordOf(await this.#told(native.senderClose(handleOf(this), options.grace ?? 30)))
+  }
+
+  /** How many accepted deliveries are not finished. */
+  get unfinished(): number {
+    return native.senderUnfinished(handleOf(this))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const left = await this.close()
+    if (left.length > 0) process.emitWarning(`the sender was closed with ${left.length} unfinished deliveries`, 'HooksealWarning')
+  }
+
+  /** The result, after its events have been told. */
+  async #told<T extends string | boolean>(promise: Promise<T | native.Failure>): Promise<T> {
+    const result = await promise
+    this.#tellEvents()
+    return unwrap(result)
+  }
+
+  #tellEvents(): void {
+    if (this.#onEvent === undefined) return
+    for (const notice of native.senderNotices(handleOf(this))) {
+      try {
+        this.#onEvent(recordOf(notice))
+      } catch (error) {
+        process.emitWarning(`onEvent has thrown: ${error instanceof Error ? error.message : typeof error}`, 'HooksealWarning')
+      }
+    }
+  }
+}
+
+/** An accepted delivery. */
+export class DeliveryHandle extends Owner {
+  private constructor(handle: number) {
+    super(handle)
+  }
+
+  /** The delivery's id. */
+  get id(): string {
+    return native.deliveryId(handleOf(this))
+  }
+
+  /** How it stands now. */
+  get delivery(): Delivery {
+    return recordOf(unwrap(native.deliveryNow(handleOf(this))))
+  }
+
+  /** Waits for its end. */
+  async result(): Promise<Delivery> {
+    return recordOf(unwrap(await native.deliveryWait(handleOf(this))))
+  }
+
+  /** Makes no further attempt; one in flight is finished. `false` when the delivery was finished already. */
+  cancel(): boolean {
+    return native.deliveryCancel(handleOf(this))
+  }
+}
+
+/** Events by their content, so that a payload that many items share is copied once. */
+class EventTable {
+  readonly #handles: number[] = []
+  readonly #shared = new Map<Payload, Map<string, number>>()
+
+  get(eventType: string, payload: Payload, options?: EventOptions): number {
+    const types = this.#shared.get(payload) ?? new Map<string, number>()
+    const known = options === undefined ? types.get(eventType) : undefined
+    if (known !== undefined) return known
+    const handle = eventOf(eventType, payload, options)
+    this.#handles.push(handle)
+    if (options === undefined) this.#shared.set(payload, types.set(eventType, handle))
+    return handle
+  }
+
+  free(): void {
+    this.#handles.forEach(native.free)
+  }
+}
+
+function endpointOf(endpoint: Endpoint | EndpointOptions): Endpoint {
+  return endpoint instanceof Endpoint ? endpoint : new Endpoint(endpoint)
+}
+
+function eventOf(eventType: string, payload: Payload, options: EventOptions = {}): number {
+  checkOptions(options, { id: 'string', contentType: 'string' })
+  return unwrap(native.event(
+    eventTextOf('the event type', eventType),
+    payloadOf(payload),
+    options.id === undefined ? undefined : eventTextOf('the id', options.id),
+    optionalTextOf('contentType', options.contentType),
+  ))
+}
+
+function eventTextOf(name: string, text: unknown): string {
+  if (typeof text === 'string') return text
+  throw errorOf('invalid_event', `${name} must be a string`)
+}
+
+function payloadOf(payload: Payload): Uint8Array {
+  if (typeof payload === 'string') {
+    if (payload.isWellFormed()) return Buffer.from(payload)
+    throw errorOf('invalid_event', 'the payload is a string with a lone surrogate, which has no UTF-8')
+  }
+  if (types.isUint8Array(payload) || types.isArrayBuffer(payload)) return bytesOf(payload)
+  if (ArrayBuffer.isView(payload) || types.isAnyArrayBuffer(payload)) {
+    throw errorOf('invalid_event', 'the payload is binary data of another type than Uint8Array or ArrayBuffer')
+  }
+  return Buffer.from(jsonOf(payload, 'invalid_event', 'payload'))
+}
+
+/** What is wrong with an item says with which. */
+function ofItem<T>(index: number, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof WebhookError) throw errorOf(error.code, `item ${index}: ${error.message}`)
+    throw error
+  }
+}

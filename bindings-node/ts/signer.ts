@@ -1,0 +1,60 @@
+import native = require('../native.js')
+import { bytesOf, checkOptions, optionalSecondsOf, optionalTextOf, secondsOf, type Body, type Time } from './convert.js'
+import { errorFrom, errorOf, unwrap } from './errors.js'
+import { handleOf, Owner } from './handle.js'
+import { ringOf, type Secrets } from './ring.js'
+import { schemeOf, type SchemeLike } from './scheme.js'
+
+export interface SignerOptions {
+  /** All live secrets, newest first. */
+  secrets: Secrets
+  /** A built-in scheme's name, or a scheme of your own; `hookseal` unless given. */
+  scheme?: SchemeLike | undefined
+  /** The last moment in which this scheme is signed, where others are signed beside it. */
+  until?: Time | undefined
+  /** Signers of other schemes, which sign beside this one during a migration. */
+  also?: Signer | readonly Signer[] | undefined
+}
+
+export interface SignOptions {
+  id?: string | undefined
+  eventType?: string | undefined
+  /** The moment that is signed; the clock when none is given. */
+  timestamp?: Time | undefined
+  /** The receiver's public URL, for schemes that sign it. */
+  url?: string | undefined
+}
+
+/** Makes the headers that a message travels with. */
+export class Signer extends Owner {
+  constructor(options: SignerOptions) {
+    checkOptions(options, { secrets: 'any', scheme: 'any', until: 'any', also: 'any' })
+    const also = [options.also ?? []].flat() as Signer[]
+    if (!also.every((signer) => signer instanceof Signer)) throw errorOf('invalid_config', 'also must be signers')
+    const record: native.SignerRecord = {
+      ring: handleOf(ringOf(options.secrets)),
+      scheme: handleOf(schemeOf(options.scheme)),
+      also: also.map(handleOf),
+    }
+    const until = optionalSecondsOf('until', options.until)
+    if (until !== undefined) record.until = until
+    super(unwrap(native.signer(record)))
+  }
+
+  /** Signs a body and gives the headers, in the scheme's spelling. */
+  sign(body: Body, options: SignOptions = {}): Record<string, string> {
+    const lines = native.sign(
+      handleOf(this),
+      bytesOf(body),
+      secondsOf('timestamp', options.timestamp),
+      optionalTextOf('id', options.id),
+      optionalTextOf('eventType', options.eventType),
+      optionalTextOf('url', options.url),
+    )
+    if (lines === null) throw errorFrom(native.lastFailure())
+    const parts = lines.split('\n')
+    const headers: Record<string, string> = {}
+    for (let at = 0; at + 1 < parts.length; at += 2) headers[parts[at]!] = parts[at + 1]!
+    return headers
+  }
+}
