@@ -29,14 +29,23 @@ pub(crate) struct SecretArgs {
 impl SecretArgs {
     /// The keys, of which there has to be one at least.
     pub(crate) fn ring(&self) -> Result<KeyRing, Failure> {
-        self.optional_ring()?.ok_or_else(|| {
+        Ok(KeyRing::new(self.secrets()?)?)
+    }
+
+    /// The keys, if any are given.
+    pub(crate) fn optional_ring(&self) -> Result<Option<KeyRing>, Failure> {
+        Ok(self.optional_secrets()?.map(KeyRing::new).transpose()?)
+    }
+
+    /// The secrets, newest first, of which there has to be one at least.
+    pub(crate) fn secrets(&self) -> Result<Vec<Secret>, Failure> {
+        self.optional_secrets()?.ok_or_else(|| {
             let message = format!("there is no secret: set {VARIABLE}, or give --secret-file or --secret");
             Failure::Misuse(Error::new(ErrorCode::EmptySecret, message))
         })
     }
 
-    /// The keys, if any are given.
-    pub(crate) fn optional_ring(&self) -> Result<Option<KeyRing>, Failure> {
+    fn optional_secrets(&self) -> Result<Option<Vec<Secret>>, Failure> {
         let from_environment = environment_secrets()?;
         let from_options = self.secrets_of_options()?;
         let secrets = match (from_environment.is_empty(), from_options) {
@@ -49,7 +58,7 @@ impl SecretArgs {
                 )));
             }
         };
-        Ok(Some(KeyRing::new(secrets)?))
+        Ok(Some(secrets))
     }
 
     /// Whether standard input holds the secrets, and so can not hold the body.

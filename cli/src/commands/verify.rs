@@ -3,14 +3,17 @@
 use std::{ffi::OsString, time::Duration};
 
 use clap::Args;
-use hookseal::{KeyRing, Timestamp, Verified, Verifier};
+use hookseal::{
+    Error, KeyRing, Secret, Timestamp, Verified, Verifier,
+    diagnose::{Finding, Received, diagnose},
+};
 use serde_json::{Value, json};
 
 use crate::{
     duration,
     failure::{Failure, Outcome, Verdict},
     input::{self, BodyArgs},
-    output::{Output, Tone},
+    output::{Output, Tone, error_json, note},
     secrets::SecretArgs,
 };
 
@@ -25,6 +28,9 @@ pub(crate) struct VerifyArgs {
     /// The Unix seconds of the arrival, instead of the present
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     now: Option<i64>,
+    /// Where it is refused, say which known accident explains that; a help for development, never an acceptance
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -61,22 +67,44 @@ pub(crate) struct Rules {
 
 impl VerifyArgs {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let verified = self.check()?;
-        if output.is_json() {
-            output.json(&json!({ "ok": describe(&verified) }))?;
-        } else {
-            print(output, &verified)?;
-        }
-        Ok(Verdict::Passed)
-    }
-
-    fn check(&self) -> Result<Verified, Failure> {
-        let verifier = self.rules.verifier(self.secrets.ring()?)?;
+        let secrets = self.secrets.secrets()?;
+        let verifier = self.rules.verifier(KeyRing::new(secrets.clone())?)?;
         let headers = input::headers(&self.headers)?;
         let now = self.now.map_or_else(Timestamp::now, |seconds| Ok(Timestamp::from_unix(seconds)))?;
         let body = self.body.read(&self.secrets, self.rules.max_body)?;
-        verifier.verify_url_at(&body, &headers, self.rules.url.as_deref(), now).map_err(Failure::Refused)
+        let url = self.rules.url.as_deref();
+        match verifier.verify_url_at(&body, &headers, url, now) {
+            Ok(verified) if output.is_json() => output.json(&json!({ "ok": describe(&verified) }))?,
+            Ok(verified) => print(output, &verified)?,
+            Err(error) if self.explain => {
+                let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+                // EXPOSE: diagnose reads the texts in other ways
+                let texts: Vec<_> = secrets.iter().map(Secret::expose).collect();
+                let received = Received { body: &body, headers: &headers, url, now };
+                explain(output, &error, &diagnose(&received, &texts, verifier.scheme()))?;
+                return Ok(Verdict::Failed);
+            }
+            Err(error) => return Err(Failure::Refused(error)),
+        }
+        Ok(Verdict::Passed)
     }
+}
+
+fn explain(output: &mut Output, error: &Error, findings: &[Finding]) -> Result<(), Failure> {
+    if output.is_json() {
+        let mut answer = error_json(error);
+        answer["findings"] =
+            findings.iter().map(|finding| json!({ "cause": finding.cause, "message": finding.message })).collect();
+        return output.json(&answer);
+    }
+    note(&format!("error: {error}"));
+    for finding in findings {
+        note(&format!("likely: {} ({})", finding.message, finding.cause));
+    }
+    if findings.is_empty() {
+        note("No known accident explains it: the secret is another one, or the message is not what was signed.");
+    }
+    Ok(())
 }
 
 impl Rules {

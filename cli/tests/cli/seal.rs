@@ -169,3 +169,22 @@ fn a_plan_shows_each_attempt() {
     assert_eq!(drawn("1"), drawn("1"));
     assert_ne!(drawn("1"), drawn("2"));
 }
+
+#[test]
+fn explain_names_the_accident_and_still_refuses() {
+    let signed = run_with(&["sign", "--timestamp", NOW], b"{\"id\": 42}").stdout;
+    let header = signed.lines().next().unwrap();
+    let verify = |options: &[&str], body: &[u8]| {
+        let fixed = ["verify", "--explain", "--header", header, "--now", NOW];
+        run_with(&[&fixed[..], options].concat(), body)
+    };
+    let explained = verify(&["--json"], b"{\"id\":42}");
+    assert_eq!((explained.status, &explained.json()["error"]["code"]), (1, &json!("no_matching_signature")));
+    assert_eq!(explained.json()["findings"][0]["cause"], "body_reserialized");
+
+    let in_words = verify(&[], b"{\"id\":42}");
+    assert!(in_words.stderr.contains("likely: The body was parsed and printed again"), "{in_words:?}");
+    let forged = verify(&[], b"{\"id\":43}");
+    assert!(forged.stderr.contains("No known accident explains it"), "{forged:?}");
+    assert_eq!(verify(&[], b"{\"id\": 42}").status, 0);
+}
