@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq as _};
+use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorCode, Result, Secret,
@@ -27,14 +28,14 @@ pub(crate) enum Prepared {
     Sha1(Hmac<Sha1>),
     Private(Box<SigningKey>),
     Public(Box<VerifyingKey>),
-    Token { digest: [u8; 32], text: Box<str> },
+    Token { digest: [u8; 32], text: Zeroizing<String> },
 }
 
 /// Reads `secret` by the scheme's rule and prepares it for each version that such a key serves.
 pub(super) fn prepare(secret: &Secret, scheme: &Scheme) -> Result<Box<[Option<Prepared>]>> {
     let key = read(secret, scheme)?;
     let prepared: Box<[_]> =
-        scheme.parts().versions.iter().map(|version| prepare_for(version.algorithm, &key, secret)).collect();
+        scheme.parts().versions.iter().map(|version| prepare_for(version.algorithm, &key)).collect();
     if prepared.iter().all(Option::is_none) {
         return Err(malformed("a key of this kind serves no version of the scheme"));
     }
@@ -56,12 +57,14 @@ fn read(secret: &Secret, scheme: &Scheme) -> Result<Form> {
         KeyRule::Base64 if pairs && text.starts_with("whpk_") => Form::Public(Box::new(decode_public(text)?)),
         KeyRule::Base64 => Form::Symmetric(decode_base64_key(text)?),
         KeyRule::Hex => Form::Symmetric(decode_hex_key(text)?),
-        KeyRule::Ed25519PublicHex if text.len() != 64 => return Err(malformed("the public key is 64 hexadecimal digits")),
+        KeyRule::Ed25519PublicHex if text.len() != 64 => {
+            return Err(malformed("the public key is 64 hexadecimal digits"));
+        }
         KeyRule::Ed25519PublicHex => Form::Public(Box::new(decode_public(text)?)),
     })
 }
 
-fn prepare_for(algorithm: Algorithm, key: &Form, secret: &Secret) -> Option<Prepared> {
+fn prepare_for(algorithm: Algorithm, key: &Form) -> Option<Prepared> {
     Some(match (algorithm, key) {
         (Algorithm::HmacSha256, Form::Symmetric(key)) => Prepared::Sha256(Hmac::new_from_slice(key).ok()?),
         (Algorithm::HmacSha512, Form::Symmetric(key)) => Prepared::Sha512(Hmac::new_from_slice(key).ok()?),
@@ -69,11 +72,16 @@ fn prepare_for(algorithm: Algorithm, key: &Form, secret: &Secret) -> Option<Prep
         (Algorithm::Ed25519, Form::Private(key)) => Prepared::Private(key.clone()),
         (Algorithm::Ed25519, Form::Public(key)) => Prepared::Public(key.clone()),
         (Algorithm::Token, Form::Symmetric(key)) => {
-            // EXPOSE: the token is itself what is sent
-            Prepared::Token { digest: Sha256::digest(&**key).into(), text: secret.expose().into() }
+            Prepared::Token { digest: Sha256::digest(&**key).into(), text: Zeroizing::new(token_text(key)?.to_owned()) }
         }
         _ => return None,
     })
+}
+
+/// The token as a header carries it: the key itself, not the base64 or hex that it may be configured in.
+fn token_text(key: &[u8]) -> Option<&str> {
+    let is_printable = key.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    std::str::from_utf8(key).ok().filter(|_| is_printable && key.trim_ascii() == key)
 }
 
 impl Prepared {

@@ -3,7 +3,7 @@
 //! Half of the cases start from a genuinely signed message, which is then bent a little; the others have headers that
 //! only look like signatures. A tape of zeros is the simplest case: a message that has to be accepted.
 
-mod document;
+pub(crate) mod document;
 mod header;
 mod ring;
 mod tape;

@@ -55,6 +55,9 @@ pub(crate) fn read(secrets: &[Secret], scheme: &Scheme) -> Result<Vec<Key>, Stri
     if keys.iter().any(|key| !scheme.versions.iter().any(|version| key.serves(version))) {
         return refuse("malformed_secret");
     }
+    if scheme.grammar == "token" && !keys.iter().all(Key::is_token) {
+        return refuse("malformed_secret");
+    }
     if keys.iter().filter(|key| matches!(key.material, Material::Public(_))).count() > 4 {
         return refuse("invalid_config");
     }
@@ -142,6 +145,16 @@ impl Key {
 
     pub(crate) fn serves(&self, version: &Version) -> bool {
         matches!(self.material, Material::Public(_)) == (version.algorithm == "ed25519")
+    }
+
+    /// Whether a header can carry the key itself.
+    fn is_token(&self) -> bool {
+        match &self.material {
+            Material::Shared(key) => {
+                key.iter().all(|byte| (b' '..=b'~').contains(byte)) && !key.starts_with(b" ") && !key.ends_with(b" ")
+            }
+            Material::Public(_) => false,
+        }
     }
 
     /// Whether this key made `signature` over `content`.

@@ -90,7 +90,9 @@ fn shared(tape: &mut Tape<'_>, scheme: &Scheme) -> Spelled {
         "'",
     ];
     let length = 16 + tape.below(120);
-    let key = vec![tape.byte(); length];
+    let is_token = scheme.grammar == "token" && !tape.chance(10);
+    let byte = if is_token { b'a' + tape.byte() % 26 } else { tape.byte() };
+    let key = vec![byte; length];
     let plain = scheme.key.as_str();
     let kind = match plain {
         "utf8" | "base64" | "hex" if !tape.chance(20) => None,
