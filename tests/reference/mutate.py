@@ -1,7 +1,8 @@
-"""Random verify vectors: tests of the corpus with a few things changed, and the reference's verdict as what to expect.
+"""Random vectors: tests of the corpus with a few things changed, and the reference's verdict as what to expect.
 
-    python3 mutate.py SEED COUNT > FOLDER/random.json
-    hookseal vectors run --vectors FOLDER -- COMMAND
+    python3 mutate.py verify SEED COUNT > FOLDER/verify.json
+    python3 mutate.py sign SEED COUNT > FOLDER/sign.json
+    hookseal vectors run --vectors FOLDER --kind verify -- COMMAND
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import copy
 import json
 import random
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import reference
@@ -20,24 +23,26 @@ Test = dict[str, Any]
 LETTERS = "019afgzAFZ=,;:._-+/ \t\"'{}\u00e9\u0000vt"
 
 
-def main(seed: str, count: str) -> None:
+def main(kind: str, seed: str, count: str) -> None:
     dice = random.Random(seed)
-    corpus = [test for path in sorted((SPEC / "vectors").glob("*.json")) for test in load(path)]
+    schema, judge, mutations = f"{kind}-1", *KINDS[kind]
+    corpus = [test for path in sorted((SPEC / "vectors").glob("*.json")) for test in load(path, schema)]
     tests = []
     for number in range(int(count)):
         test = copy.deepcopy(dice.choice(corpus))
         for _ in range(dice.choice((1, 1, 1, 2, 3))):
-            dice.choice(MUTATIONS)(test, dice)
-        test.update(id=f"random-{number}", comment=f"from {test['id']}", flags=[])
-        test["expect"] = reference.verdict(test)
+            dice.choice(mutations)(test, dice)
+        test.update(id=f"random-{number}", comment=f"from {test['id']}")
+        test["expect"] = judge(test)
         tests.append(test)
-    print(json.dumps({"schema": "verify-1", "notes": {}, "tests": tests}))
+    notes = {"notes": {flag: "" for test in tests for flag in test["flags"]}} if kind == "verify" else {}
+    print(json.dumps({"schema": schema, **notes, "tests": tests}))
 
 
-def load(path: Any) -> list[Test]:
-    """The tests of a verify file, but for the few that are long and so slow to judge by the thousand."""
+def load(path: Path, schema: str) -> list[Test]:
+    """The tests of a file, but for the few that are long and so slow to judge by the thousand."""
     document = json.loads(path.read_text())
-    return [test for test in document["tests"] if len(test["body_base64"]) < 2000] if document["schema"] == "verify-1" else []
+    return [test for test in document["tests"] if len(test["body_base64"]) < 2000] if document["schema"] == schema else []
 
 
 def change_text(text: str, dice: random.Random) -> str:
@@ -51,7 +56,11 @@ def change_text(text: str, dice: random.Random) -> str:
         return text[:at] + dice.choice(LETTERS) + text[at + 1 :]
     if kind == 3:
         return text[:at] + text[max(0, at - dice.randrange(80)) : at] + text[at:]
-    return text.encode("latin-1").swapcase().decode("latin-1") if kind == 4 else text[:at]
+    return "".join(swap_case(letter) for letter in text) if kind == 4 else text[:at]
+
+
+def swap_case(letter: str) -> str:
+    return letter.swapcase() if letter.isascii() else letter
 
 
 def change_header(test: Test, dice: random.Random) -> None:
@@ -108,11 +117,23 @@ def change_secret(test: Test, dice: random.Random) -> None:
     elif kind == 1:
         dice.shuffle(secrets)
     elif kind == 2 and isinstance(secrets[at], str):
-        secrets[at] = change_text(secrets[at].encode().decode("latin-1"), dice)
+        secrets[at] = change_text(secrets[at], dice)
     elif kind == 3 and isinstance(secrets[at], str):
-        secrets[at] = {"value": secrets[at], dice.choice(("not_before", "not_after")): test["now"] + dice.choice((-1, 0, 1))}
+        now = test["now"] if "now" in test else test["message"]["timestamp"]
+        secrets[at] = {"value": secrets[at], dice.choice(("not_before", "not_after")): now + dice.choice((-1, 0, 1))}
     elif isinstance(secrets[at], str):
         secrets[at] = {"type": dice.choice(("utf8", "base64", "hex", "ed25519_public", "ed25519_private")), "value": secrets[at], "id": "k"}
+
+
+def change_message(test: Test, dice: random.Random) -> None:
+    message = test["message"]
+    name = dice.choice(("id", "event_type", "url", "timestamp"))
+    if name == "timestamp":
+        message[name] = dice.choice((-1, 0, 1, message[name] + 1, 999_999_999_999, 10**12, 253_402_300_799, 253_402_300_800))
+    elif name in message and dice.randrange(2):
+        del message[name]
+    else:
+        message[name] = change_text(message.get(name, "https://example.com/" if name == "url" else "evt_1"), dice)
 
 
 def change_scheme(test: Test, dice: random.Random) -> None:
@@ -127,17 +148,21 @@ def change_scheme(test: Test, dice: random.Random) -> None:
             if dice.randrange(2):
                 del place[name]
             elif isinstance(place[name], str):
-                place[name] = change_text(place[name].encode().decode("latin-1"), dice)
+                place[name] = change_text(place[name], dice)
 
 
 OPTIONS: list[tuple[str, Any]] = [
     ("tolerance", 0), ("tolerance", 4294967296), ("future_tolerance", 0), ("max_body", 10), ("max_body", 10**6), ("dangerously_ignore_timestamp", True),
     ("require", "v1"), ("require", "v2"), ("require", ""), ("repeat", 2), ("url", "https://example.com/"), ("url", ""),
 ]
-MUTATIONS = [
-    *[change_header] * 3, move_header, rename_header, *[repeat_element] * 2,
-    change_body, change_clock, change_option, *[change_secret] * 2, change_scheme,
-]
+Mutation = Callable[[Test, random.Random], None]
+KINDS: dict[str, tuple[Callable[[Test], dict[str, Any]], list[Mutation]]] = {
+    "verify": (reference.verdict, [
+        *[change_header] * 3, move_header, rename_header, *[repeat_element] * 2,
+        change_body, change_clock, change_option, *[change_secret] * 2, change_scheme,
+    ]),
+    "sign": (reference.signed, [*[change_message] * 3, change_body, change_secret, change_scheme]),
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

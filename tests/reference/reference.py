@@ -248,17 +248,14 @@ def sign(test: dict[str, Any]) -> list[list[str]]:
     scheme, message = scheme_of(test), test["message"]
     keys = bind_ring(read_ring(test["secrets"]), scheme, for_signing=True)
     timestamp, body = message["timestamp"], base64.b64decode(test["body_base64"])
-    config_require(0 <= timestamp <= (MAX_RFC3339 if scheme.unit == "rfc3339" else MAX_TIMESTAMP))
-    live = [key for key in keys if key.is_live(timestamp)]
-    config_require(bool(live))
-
-    given = {"timestamp": format_timestamp(timestamp, scheme.unit)}
-    for name, field in (("id", "id"), ("type", "event_type"), ("url", "url")):
-        if message.get(field) is not None:
-            given[name] = message[field]
+    given = {name: message[field] for name, field in (("id", "id"), ("type", "event_type"), ("url", "url")) if message.get(field) is not None}
     for name in ("id", "type"):
         if name in given and not is_good_field(name, given[name]):
             raise Refused("invalid_event")
+    config_require(0 <= timestamp <= (MAX_RFC3339 if scheme.unit == "rfc3339" else MAX_TIMESTAMP))
+    given["timestamp"] = format_timestamp(timestamp, scheme.unit)
+    live = [key for key in keys if key.is_live(timestamp)]
+    config_require(bool(live))
 
     if scheme.grammar == "token":
         return [[scheme.header, live[0].data.decode()]]

@@ -41,9 +41,9 @@ class Key:
 
 def read_ring(secrets: list[Any]) -> list[Entry]:
     """The secrets as given, newest first, with what can be refused before a scheme is known."""
-    if not 1 <= len(secrets) <= MAX_KEYS:
-        raise Refused("invalid_config")
     entries = [read_entry(secret) for secret in secrets]
+    if not 1 <= len(entries) <= MAX_KEYS:
+        raise Refused("invalid_config")
     ids = [entry.id for entry in entries if entry.id is not None]
     if len(set(ids)) < len(ids):
         raise Refused("invalid_config")
@@ -68,6 +68,8 @@ def bind_ring(entries: list[Entry], scheme: Scheme, for_signing: bool) -> list[K
     for key in keys:
         if key.kind == (PUBLIC if for_signing else PRIVATE) or (key.kind != SYMMETRIC) not in asymmetric:
             raise Refused("malformed_secret")
+        if scheme.grammar == "token" and not all(0x20 <= byte <= 0x7E for byte in key.data):
+            raise Refused("malformed_secret")  # no header could carry it
     if sum(key.kind != SYMMETRIC for key in keys) > MAX_ED25519_KEYS:
         raise Refused("invalid_config")
     return keys

@@ -392,6 +392,13 @@ def gitlab() -> Suite:
     add("high-byte", "a byte beyond ASCII", error("malformed_header"), sent("\u00e9"))
     add("too-large", "8,193 bytes", error("header_too_large"), sent("a" * 8193))
     add("two-secrets-old", "the older of two tokens", ok("", None, key_index=1), sent(OLD_SECRET), secrets=[SECRET, OLD_SECRET])
+    letters = b"sixteen letters."
+    for name, written in (("base64", b64(letters)), ("hex", letters.hex()), ("bytes", b64(letters))):
+        secret = {"type": name, "value": written}
+        add(f"typed-{name}", "a typed key is the token that it stands for", accepted, sent("sixteen letters."), secrets=[secret])
+        add(f"typed-{name}-as-written", "and not the text that it was written in", error("no_matching_signature"), sent(secret["value"]), secrets=[secret])
+    add("unprintable", "a token that no header can carry", error("malformed_secret"), sent("x"), secrets=[{"type": "bytes", "value": b64(b"a\0b")}])
+    add("beyond-ascii", "nor this one", error("malformed_secret"), sent("x"), secrets=["schlüssel"])
     add("max-body", "a body beyond max_body", error("body_too_large"), sent(SECRET), max_body=1)
     add("replay-impossible", "nothing dates or names the message", error("invalid_config"), sent(SECRET), repeat=2)
     add("window-settings-unused", "a tolerance changes nothing", accepted, sent(SECRET), tolerance=0)

@@ -158,6 +158,7 @@ def providers() -> Suite:
     add("discord", error("malformed_secret"), "a plain string is a public key here", id="discord-public", secrets=[ed25519.public_key(SEED).hex()])
     add("intercom", headers(("X-Hub-Signature", "sha1=" + hex_mac(SECRET, JSON_BODY, "sha1"))))
     add("gitlab", headers(("X-Gitlab-Token", SECRET)), "the token itself, the newest one")
+    add("gitlab", headers(("X-Gitlab-Token", KEY.decode())), "a typed key is the token that it stands for", id="gitlab-typed", secrets=[{"type": "base64", "value": WHSEC}])
 
     document = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "list"}, "timestamp": {"header": "X-Time", "unit": "seconds"}, "type": {"header": "X-Type"},
                 "content": "{type}|{timestamp}|{body}", "versions": [{"label": "a", "algorithm": "hmac-sha512", "encoding": "hex"},
