@@ -52,6 +52,19 @@ impl From<Failure> for PyErr {
     }
 }
 
+/// The codes that can be raised; for the tests of the boundary.
+#[pyfunction]
+pub(crate) fn error_codes() -> Vec<&'static str> {
+    ErrorCode::ALL.iter().map(|code| code.as_str()).collect()
+}
+
+/// The exception of a code; for the tests of the boundary.
+#[pyfunction]
+#[pyo3(signature = (code, message, /))]
+pub(crate) fn error_of(code: &str, message: String) -> Result<PyErr> {
+    Ok(exception(&Error::new(code.parse()?, message)))
+}
+
 pub(crate) fn exception(error: &Error) -> PyErr {
     let fields = (error.code().as_str(), error.message().to_owned(), error.is_retryable());
     match error.code().kind() {

@@ -16,6 +16,8 @@ mod native {
     #[pymodule_export]
     use crate::diagnose::{Finding, diagnose};
     #[pymodule_export]
+    use crate::error::{error_codes, error_of};
+    #[pymodule_export]
     use crate::keys::{Key, KeyRing, KeyStats, Scheme, Secret};
     #[pymodule_export]
     use crate::runtime::{Pending, shut_down};

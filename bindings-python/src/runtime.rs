@@ -9,7 +9,7 @@ use std::{
     ptr,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicPtr, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -31,10 +31,11 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 /// How many forks lie between this process and the one that loaded the module.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 static RUNTIME: PerProcess<Owned> = PerProcess::new();
+/// Whether the interpreter is ending.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 struct Owned {
     handle: Handle,
-    /// Gone once the interpreter ends.
     runtime: Mutex<Option<Runtime>>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn runtime() -> Result<Handle, Error> {
             .map_err(|error| Error::new(ErrorCode::Internal, format!("the runtime could not be made: {error}")))?;
         Ok(Owned { handle: runtime.handle().clone(), runtime: Mutex::new(Some(runtime)) })
     })?;
-    if lock(&owned.runtime).is_none() {
+    if ENDING.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorCode::Closed, "the interpreter is shutting down"));
     }
     Ok(owned.handle.clone())
@@ -73,6 +74,7 @@ pub(crate) fn runtime() -> Result<Handle, Error> {
 /// Ends the runtime with the interpreter, before its threads could call into what is gone.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {
+    ENDING.store(true, Ordering::Relaxed);
     if let Some(runtime) = RUNTIME.here().and_then(|owned| lock(&owned.runtime).take()) {
         py.detach(|| runtime.shutdown_timeout(LAST_GRACE));
     }
@@ -241,11 +243,15 @@ impl Pending {
     }
 }
 
-/// Settles its slot in any case: also when the work panics, is abandoned, or dies with the runtime.
+/// Settles its slot also when the work panics or is abandoned. Work that dies with the interpreter wakes nobody up: only
+/// daemon threads still wait then, and they have nothing left to run in.
 struct Promise(Arc<Slot>);
 
 impl Drop for Promise {
     fn drop(&mut self) {
+        if ENDING.load(Ordering::Relaxed) {
+            return;
+        }
         self.0.settle(Err(if std::thread::panicking() {
             Error::new(ErrorCode::Internal, "the work ended in a panic")
         } else {

@@ -13,9 +13,11 @@ import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import hookseal
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +64,7 @@ class Sink(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), SinkHandler)
         self.url = f"http://127.0.0.1:{self.server_port}/in"
-        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.received: list[tuple[Message, bytes]] = []
         self.arrived = threading.Event()
         self.open = threading.Event()
         self.open.set()
@@ -76,7 +78,7 @@ class SinkHandler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((dict(self.headers.items()), body))
+        self.server.received.append((self.headers, body))
         self.server.arrived.set()
         self.server.open.wait(30)
         self.send_response(204)
@@ -110,7 +112,7 @@ def run_child(code: str, *args: str, timeout: float = 30, **options: Any) -> sub
 
 
 @contextlib.contextmanager
-def refused(code: str, kind: type[Exception]) -> Iterator[pytest.ExceptionInfo[Any]]:
+def refused(code: str, kind: type[hookseal.WebhookError]) -> Iterator[pytest.ExceptionInfo[hookseal.WebhookError]]:
     """The block ends in this error and no other."""
     with pytest.raises(kind) as info:
         yield info

@@ -1,8 +1,8 @@
 """Signs, verifies and sends on behalf of programs that compare languages.
 
-    tool.py sign   < sign vectors, one JSON object a line
-    tool.py verify < verify vectors, one JSON object a line
-    tool.py send URL TYPE SECRET [ID] < payload
+tool.py sign   < sign vectors, one JSON object a line
+tool.py verify < verify vectors, one JSON object a line
+tool.py send URL TYPE SECRET [ID] < payload
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sign(vector: Json) -> Json:
 
 def verify(vector: Json, headers: Any = None, body: Any = None) -> Json:
     """The verdict over a verify vector; headers and body may come in another container."""
-    options = {
+    options: Json = {
         name: vector[name]
         for name in ("tolerance", "future_tolerance", "require", "max_body", "dangerously_ignore_timestamp")
         if name in vector
@@ -91,7 +91,7 @@ def scheme(vector: Json) -> hookseal.Scheme:
 def key(secret: Any) -> hookseal.Key | str:
     if isinstance(secret, str):
         return secret
-    value = base64.b64decode(secret["value"]) if secret.get("type") == "bytes" else secret["value"]
+    value: Any = base64.b64decode(secret["value"]) if secret.get("type") == "bytes" else secret["value"]
     typed = getattr(hookseal.Secret, secret["type"]) if "type" in secret else hookseal.Secret
     window = {name: secret[name] for name in ("id", "not_before", "not_after") if name in secret}
     return hookseal.Key(typed(value), **window)

@@ -1,6 +1,6 @@
 """A webhook receiver.
 
-    HOOKSEAL_SECRET=whsec_demo uvicorn app:app
+HOOKSEAL_SECRET=whsec_demo uvicorn app:app
 """
 
 import os
@@ -11,7 +11,7 @@ from hookseal import ReplayGuard, Verifier
 from hookseal.fastapi import WebhookEvent, receive
 
 app = FastAPI()
-verifier = Verifier(os.environ.get("HOOKSEAL_SECRET"), replay=ReplayGuard())
+verifier = Verifier(os.environ.get("HOOKSEAL_SECRET", ""), replay=ReplayGuard())
 
 
 @app.post("/hooks", status_code=204)

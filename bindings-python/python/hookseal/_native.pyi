@@ -3,17 +3,40 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, final
 
-Body: TypeAlias = bytes | bytearray | memoryview | str
-Time: TypeAlias = float | datetime
-HeaderText: TypeAlias = str | bytes
+from .errors import WebhookError
 
-class HeaderItems(Protocol):
+__all__ = [
+    "Courier",
+    "Endpoint",
+    "Finding",
+    "Job",
+    "Key",
+    "KeyRing",
+    "KeyStats",
+    "Pending",
+    "ReplayGuard",
+    "Scheme",
+    "Secret",
+    "Signer",
+    "Verified",
+    "Verifier",
+    "diagnose",
+    "error_codes",
+    "error_of",
+    "retry_policy",
+    "shut_down",
+    "standard_retry_policy",
+]
+
+_Body: TypeAlias = bytes | bytearray | memoryview | str
+_Time: TypeAlias = float | datetime
+_HeaderText: TypeAlias = str | bytes
+
+class _HeaderItems(Protocol):
     def items(self) -> Iterable[tuple[Any, Any]]: ...
 
-Headers: TypeAlias = (
-    HeaderText | Mapping[str, Any] | HeaderItems | Iterable[tuple[HeaderText, HeaderText]] | None
-)
-Secrets: TypeAlias = str | Secret | Key | Sequence[str | Secret | Key] | KeyRing
+_Headers: TypeAlias = _HeaderText | Mapping[str, Any] | _HeaderItems | Iterable[tuple[_HeaderText, _HeaderText]] | None
+_Secrets: TypeAlias = str | Secret | Key | Sequence[str | Secret | Key] | KeyRing
 
 @final
 class Secret:
@@ -42,8 +65,8 @@ class Key:
         /,
         *,
         id: str | None = None,
-        not_before: Time | None = None,
-        not_after: Time | None = None,
+        not_before: _Time | None = None,
+        not_after: _Time | None = None,
     ) -> Key: ...
     @property
     def id(self) -> str | None: ...
@@ -66,7 +89,7 @@ class KeyStats:
 @final
 class KeyRing:
     def __new__(cls, keys: str | Secret | Key | Sequence[str | Secret | Key], /) -> KeyRing: ...
-    def rotate(self, new: str | Secret | Key, /, overlap: float, *, now: Time | None = None) -> None: ...
+    def rotate(self, new: str | Secret | Key, /, overlap: float, *, now: _Time | None = None) -> None: ...
     def revoke(self, id: str, /) -> None: ...
     def stats(self) -> list[KeyStats]: ...
     def __len__(self) -> int: ...
@@ -102,21 +125,21 @@ class Scheme:
 class Signer:
     def __new__(
         cls,
-        secrets: Secrets,
+        secrets: _Secrets,
         /,
         scheme: str | Scheme | None = None,
         *,
-        until: Time | None = None,
+        until: _Time | None = None,
         also: Signer | Sequence[Signer] | None = None,
     ) -> Signer: ...
     def sign(
         self,
-        body: Body,
+        body: _Body,
         /,
         *,
         id: str | None = None,
         event_type: str | None = None,
-        timestamp: Time | None = None,
+        timestamp: _Time | None = None,
         url: str | None = None,
     ) -> dict[str, str]: ...
 
@@ -144,7 +167,7 @@ class ReplayGuard:
 class Verifier:
     def __new__(
         cls,
-        secrets: Secrets,
+        secrets: _Secrets,
         /,
         scheme: str | Scheme | None = None,
         *,
@@ -155,7 +178,7 @@ class Verifier:
         max_body: int | None = None,
         dangerously_ignore_timestamp: bool | None = None,
     ) -> Verifier: ...
-    def verify(self, body: Body, headers: Headers, now: Time | None = None, url: str | None = None) -> Verified: ...
+    def verify(self, body: _Body, headers: _Headers, now: _Time | None = None, url: str | None = None) -> Verified: ...
     @property
     def header_names(self) -> tuple[str, ...]: ...
 
@@ -169,14 +192,15 @@ class Finding:
     def __ne__(self, other: object, /) -> bool: ...
 
 def diagnose(
-    body: Body,
-    headers: Headers,
+    body: _Body,
+    headers: _Headers,
     secrets: str | Secret | Sequence[str | Secret],
     scheme: str | Scheme | None = None,
     *,
-    now: Time | None = None,
+    now: _Time | None = None,
     url: str | None = None,
 ) -> list[Finding]: ...
+
 @final
 class Pending:
     def wait(self, timeout: float | None = None) -> Any: ...
@@ -228,6 +252,8 @@ class Job:
     def cancel(self) -> bool: ...
     def result(self) -> Pending: ...
 
+def error_codes() -> list[str]: ...
+def error_of(code: str, message: str, /) -> WebhookError: ...
 def retry_policy(record: str, /) -> str: ...
 def standard_retry_policy() -> str: ...
 def shut_down() -> None: ...

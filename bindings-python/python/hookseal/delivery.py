@@ -35,8 +35,8 @@ class Attempt:
 class Delivery:
     """A delivery, and every attempt that was made.
 
-    `status` is `"delivered"`, `"dead"` or `"cancelled"`, and `"pending"` while it is not finished; `reason` says why one
-    is dead.
+    `status` is `"delivered"`, `"dead"` or `"cancelled"`, and `"pending"` while it is not finished; `reason` says
+    why one is dead.
     """
 
     id: str
@@ -62,10 +62,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class SenderEvent:
-    """Something that happened in a sender: `delivery.queued`, `delivery.attempt`, `delivery.succeeded`,
-    `delivery.retrying`, `delivery.dead`, `endpoint.disabled`, `circuit.opened`, `circuit.half_open` or `circuit.closed`.
+    """Something that happened in a sender.
 
-    `dropped` counts the events that were lost so far because the listener was slow.
+    `type` is `delivery.queued`, `.attempt`, `.succeeded`, `.retrying` or `.dead`, `endpoint.disabled`, or
+    `circuit.opened`, `.half_open` or `.closed`. `dropped` counts the events that were lost so far because the
+    listener was slow.
     """
 
     type: str

@@ -130,7 +130,7 @@ class Endpoint:
             raise ConfigError("invalid_config", "a signer stands in place of secrets and scheme; give one of them")
         options = {
             "url": url,
-            "headers": headers and dict(headers),
+            "headers": headers,
             "id": id,
             "timeout": timeout,
             "retry": retry_record(retry),

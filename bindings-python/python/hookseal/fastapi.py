@@ -1,11 +1,11 @@
 """FastAPI: a dependency that reads the raw body, verifies it, and only then hands it over.
 
-    from fastapi import Depends, FastAPI
-    from hookseal.fastapi import WebhookEvent, receive
+from fastapi import Depends, FastAPI
+from hookseal.fastapi import WebhookEvent, receive
 
-    @app.post("/hooks")
-    async def hooks(event: Annotated[WebhookEvent, Depends(receive(verifier))]) -> None:
-        event.json()
+@app.post("/hooks")
+async def hooks(event: Annotated[WebhookEvent, Depends(receive(verifier))]) -> None:
+    event.json()
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DETAIL = {400: "invalid webhook", 413: "body too large", 425: "seen before", 50
 class WebhookEvent:
     """A verified webhook.
 
-    `id` and `type` are there only where the signature covers them; `headers` are as received, and unsigned unless they are.
+    `id` and `type` are there only where the signature covers them; `headers` are as received, signed or not.
     """
 
     body: bytes = field(repr=False)

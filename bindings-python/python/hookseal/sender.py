@@ -149,14 +149,14 @@ class AsyncSender(_Base):
     """Delivers events from asyncio: signed, retried, and without one endpoint holding up another.
 
     `send` waits for the end of a delivery, `enqueue` does not. A delivery that fails after its attempts is no
-    exception: its `status` says so. Leaving the context closes the sender: attempts in flight are finished, what has not
-    started is logged and handed back by `close`; `flush` first to wait for all. `on_event` is called with each `SenderEvent`,
-    in a thread of its own.
+    exception: its `status` says so. Leaving the context closes the sender: attempts in flight are finished, and what
+    has not started is logged and handed back by `close`; `flush` first to wait for all.
 
-    Options: `retry` and `timeout` (15 s) per attempt unless the endpoint has its own; `allow_private`, `allow_subnets`,
-    `allow_ports`, `https_only` for the egress guard; `max_in_flight` (256), `max_in_flight_per_endpoint` (8),
-    `max_queued` (100,000), `max_queued_bytes` (64 MiB), `rate_limit` (attempts per second and endpoint) and `breaker`
-    (`{"failures": 5, "open_for": 60, "successes": 3}`; `False` for none) as limits; `extra_roots` as PEM texts; `user_agent`.
+    Options: `retry`, and `timeout` (15 s) of one attempt, unless the endpoint has its own; `allow_private`,
+    `allow_subnets`, `allow_ports` and `https_only` for the egress guard; as limits `max_in_flight` (256),
+    `max_in_flight_per_endpoint` (8), `max_queued` (100,000), `max_queued_bytes` (64 MiB), `rate_limit` (attempts per
+    second and endpoint) and `breaker` (`{"failures": 5, "open_for": 60, "successes": 3}`; `False` for none);
+    `extra_roots` as PEM texts; `user_agent`; `on_event`, which is called with each `SenderEvent` in another thread.
     """
 
     async def send(

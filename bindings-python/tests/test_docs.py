@@ -1,0 +1,61 @@
+"""What the documentation shows, run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import hookseal
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READMES = [ROOT / "README.md", Path(__file__).parents[1] / "README.md"]
+BLOCKS = [
+    pytest.param(block, id=f"{path.parent.name}-{index}")
+    for path in READMES
+    for index, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+def test_docstrings() -> None:
+    examples = 0
+    names = [
+        "hookseal",
+        *(f"hookseal.{it.name}" for it in pkgutil.iter_modules(hookseal.__path__) if it.name != "_native"),
+    ]
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
+    for name in names:
+        for test in finder.find(importlib.import_module(name)):
+            examples += len(test.examples)
+            runner.run(test)
+    native = [it for it in vars(hookseal).values() if getattr(it, "__module__", "") in {"hookseal", "hookseal._native"}]
+    for value in native:
+        for test in finder.find(value, value.__name__, module=False, globs={}):
+            examples += len(test.examples)
+            runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+    assert examples > 30
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_readmes(block: str) -> None:
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_readmes_show_python() -> None:
+    assert len(BLOCKS) >= 2
+
+
+@pytest.mark.parametrize("name", hookseal.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    value = getattr(hookseal, name)
+    assert inspect.getdoc(value), name
+    for attribute, member in vars(value).items() if inspect.isclass(value) else ():
+        if not attribute.startswith("_") and callable(member):
+            assert inspect.getdoc(member), f"{name}.{attribute}"
