@@ -206,7 +206,7 @@ impl From<Delivery> for NativeDelivery {
             endpoint: delivery.endpoint.as_ref().to_owned(),
             status: delivery.status.as_str().to_owned(),
             reason: delivery.reason.map(|reason| reason.as_str().to_owned()),
-            attempts: delivery.attempts.iter().map(NativeAttempt::from).collect(),
+            attempts: delivery.attempts.iter().map(|attempt| NativeAttempt::from(attempt.as_ref())).collect(),
         }
     }
 }
@@ -280,7 +280,7 @@ impl From<&Notice> for NativeNotice {
             endpoint: notice.endpoint.as_ref().to_owned(),
             delivery: notice.delivery.as_deref().map(str::to_owned),
             event_type: notice.event_type.as_deref().map(str::to_owned),
-            attempt: notice.attempt.as_ref().map(NativeAttempt::from),
+            attempt: notice.attempt.as_deref().map(NativeAttempt::from),
             retry_in: notice.retry_in,
             reason: notice.reason.map(|reason| reason.as_str().to_owned()),
         }

@@ -14,7 +14,7 @@ import Testing
         let random = SplitMix(state: 0x5EED)
         var verdicts: Set<ErrorCode> = []
 
-        for _ in 0..<3_000 {
+        for _ in 0..<iterations {
             let headers = headerNames.filter { _ in random.next() % 8 != 0 }.flatMap { name in
                 Array(repeating: (name, text(random, names)), count: random.next() % 16 == 0 ? 2 : 1)
             }
@@ -29,6 +29,8 @@ import Testing
         }
         #expect(verdicts.count > 2, "the headers are too much alike: \(verdicts)")
     }
+
+    private let iterations = ProcessInfo.processInfo.environment["HOOKSEAL_FULL"] == "1" ? 100_000 : 3_000
 
     private let headerNames = [
         "X-Webhook-Signature", "X-Webhook-Id", "X-Webhook-Event", "Stripe-Signature", "webhook-id", "webhook-timestamp",
