@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use hookseal::{
     guard::{Guard, GuardOptions},
-    retry::{AttemptError, Phase},
+    retry::{AttemptError, Outcome, Phase},
     transport::{Exchange, HttpOptions, HttpTransport, Request, Target, Transport},
 };
 use http::HeaderMap;
@@ -269,10 +269,7 @@ async fn no_http_comes_back() {
         "HTTP/1.1 OK\r\n\r\n",
         "HTTP/1.1 000 None\r\n\r\n",
         "HTTP/1.1 099 None\r\n\r\n",
-        "HTTP/1.1 600 None\r\n\r\n",
-        "HTTP/1.1 999 None\r\n\r\n",
         "HTTP/9.9 200 OK\r\n\r\n",
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
         "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}",
@@ -282,6 +279,17 @@ async fn no_http_comes_back() {
         let exchange = server.post().await;
         let failure = exchange.result.as_ref().expect_err(answer);
         assert_eq!((failure.error, exchange.phase), (AttemptError::HttpProtocol, Phase::Exchange), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn odd_statuses_are_answers_but_no_successes() {
+    let upgrade = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for (head, code) in [(upgrade, 101), ("HTTP/1.1 600 None\r\n\r\n", 600), ("HTTP/1.1 999 None\r\n\r\n", 999)] {
+        let server = Server::answering(head).await;
+        let status = status(&server.post().await);
+        assert_eq!(status, code);
+        assert_eq!(Outcome::answer(status).error(), Some(AttemptError::HttpProtocol));
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Delivery {
     /// Why it is dead, if it is.
     pub reason: Option<Reason>,
     /// The attempts, oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<Arc<Attempt>>,
 }
 
 /// How a delivery stands.
@@ -68,7 +68,7 @@ pub(super) struct Job {
 }
 
 pub(super) struct State {
-    pub(super) attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<Arc<Attempt>>,
     pub(super) cancelled: bool,
     /// Where it waits in the queue.
     pub(super) waits: Option<(LaneId, Instant)>,

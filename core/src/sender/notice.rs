@@ -20,7 +20,7 @@ pub struct Notice {
     /// That delivery's event type.
     pub event_type: Option<Arc<str>>,
     /// The attempt that was made (`delivery.attempt`).
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Arc<Attempt>>,
     /// Seconds until the next attempt (`delivery.retrying`).
     pub retry_in: Option<f64>,
     /// Why it is dead (`delivery.dead`).

@@ -193,7 +193,8 @@ impl Shared {
         let mut queue = self.queue();
         // An attempt that `close` did not wait for any more changes nothing.
         if queue.land(job, slot, Some(finish), now, &mut starts) {
-            self.tell(NoticeKind::Attempt, job, |notice| notice.attempt = Some(attempt.clone()));
+            let attempt = Arc::new(attempt);
+            self.tell(NoticeKind::Attempt, job, |notice| notice.attempt = Some(Arc::clone(&attempt)));
             let cancelled = {
                 let mut state = job.state();
                 state.attempts.push(attempt);

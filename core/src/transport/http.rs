@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::http::{HeaderMap, Method, StatusCode};
+use ::http::{HeaderMap, Method, header::HOST};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -104,6 +104,7 @@ impl HttpTransport {
         *message.method_mut() = Method::POST;
         *message.uri_mut() = request.target.uri.clone();
         *message.headers_mut() = request.headers.clone();
+        message.headers_mut().insert(HOST, request.target.host.clone());
         let connection = capture_connection(&mut message);
         message.body_mut().watch(connection);
 
@@ -156,7 +157,7 @@ impl Interrupted {
 /// status stands.
 async fn read(response: hyper::Response<Incoming>, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
     let (head, body) = response.into_parts();
-    if let Some(failure) = judge_head(head.status, &head.headers) {
+    if let Some(failure) = judge_head(&head.headers) {
         return (Err(failure), Phase::Exchange);
     }
     let mut kept = Vec::new();
@@ -178,10 +179,7 @@ async fn read_body(mut body: Incoming, kept: &mut Vec<u8>) {
     }
 }
 
-fn judge_head(status: StatusCode, headers: &HeaderMap) -> Option<Failure> {
-    if !(200..=599).contains(&status.as_u16()) {
-        return Some(Failure::new(AttemptError::HttpProtocol, format!("{} is no final status", status.as_u16())));
-    }
+fn judge_head(headers: &HeaderMap) -> Option<Failure> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     (size > LARGEST_HEAD)
         .then(|| Failure::new(AttemptError::ResponseHeadTooLarge, format!("the headers hold {size} bytes")))

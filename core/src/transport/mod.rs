@@ -13,7 +13,7 @@ mod wire;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use ::http::{HeaderMap, Uri};
+use ::http::{HeaderMap, HeaderValue, Uri};
 use bytes::Bytes;
 use url::Url;
 
@@ -95,10 +95,11 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A URL that was parsed once, in the two forms that its readers want.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Target {
     url: Url,
     uri: Uri,
+    host: HeaderValue,
 }
 
 impl Target {
@@ -108,17 +109,20 @@ impl Target {
     /// `invalid_url`.
     pub fn parse(text: &str) -> Result<Self> {
         let url = parse_url(text)?;
-        let uri = url
-            .as_str()
-            .parse()
-            .map_err(|error| Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}")))?;
-        Ok(Self { url, uri })
+        let uri: Uri = url.as_str().parse().map_err(|error| unusable(&error))?;
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let host = HeaderValue::from_str(authority).map_err(|error| unusable(&error))?;
+        Ok(Self { url, uri, host })
     }
 
     /// The URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
+}
+
+fn unusable(error: &dyn fmt::Display) -> Error {
+    Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}"))
 }
 
 /// Paths and queries of webhook URLs hold secrets, so only the origin is shown.
