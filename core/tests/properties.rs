@@ -8,7 +8,8 @@ mod reference;
 use std::collections::BTreeSet;
 
 use hookseal::{
-    ErrorCode, Key, KeyRing, Message, Scheme, Secret, SignedHeaders, Signer, Timestamp, Verified, Verifier,
+    ErrorCode, HeaderSource, Key, KeyRing, Message, Scheme, Secret, SignedHeaders, Signer, Timestamp, Verified,
+    Verifier, verify::VerifierBuilder,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 use reference::generate::{Tape, document};
@@ -60,11 +61,13 @@ proptest! {
         changed[at] ^= mask;
         let mut pairs = bytes(&headers);
         pairs[0] = (name.to_owned(), changed);
-        prop_assert!(scheme.verify("ours", &body, &pairs).is_err(), "byte {} of {}", at, value);
+        prop_assert!(scheme.verify_strongest("ours", &body, &pairs).is_err(), "byte {} of {}", at, value);
     }
 
     #[test]
     fn two_secrets_make_two_signatures_newest_first(scheme in scheme(), body in body()) {
+        // No verifier takes more than four values of Ed25519.
+        prop_assume!(!scheme.is_ed25519() || scheme.scheme.versions().count() <= 2);
         let both = scheme.sign(&["new", "old"], &body, NOW);
         prop_assert!(scheme.verify("new", &body, &both).is_ok());
         prop_assert_eq!(scheme.verify("old", &body, &both).is_ok(), scheme.carries_several());
@@ -168,10 +171,23 @@ impl Subject {
         self.signer(names).sign_at(&message, now).unwrap()
     }
 
-    fn verify<H: hookseal::HeaderSource>(&self, name: &str, body: &[u8], headers: &H) -> Result<Verified, ErrorCode> {
+    fn verify<H: HeaderSource>(&self, name: &str, body: &[u8], headers: &H) -> Result<Verified, ErrorCode> {
+        judge(self.verifier(name), body, headers)
+    }
+
+    /// As `verify`, with no way around the strongest version that the key serves.
+    fn verify_strongest<H: HeaderSource>(&self, name: &str, body: &[u8], headers: &H) -> Result<Verified, ErrorCode> {
+        let versions = self.document["versions"].as_array();
+        let strongest = versions.and_then(|versions| {
+            versions.iter().find(|version| (version["algorithm"] == "ed25519") == self.is_ed25519())
+        });
+        let label = strongest.map_or("", |version| version["label"].as_str().unwrap());
+        judge(self.verifier(name).require(label), body, headers)
+    }
+
+    fn verifier(&self, name: &str) -> VerifierBuilder {
         let secret = if self.is_ed25519() { Secret::ed25519_public(public(name)) } else { Secret::utf8(name) };
-        let verifier = Verifier::builder().scheme(self.scheme.clone()).keys(secret.unwrap()).build().unwrap();
-        verifier.verify_url_at(body, headers, Some(URL), NOW).map_err(|error| error.code())
+        Verifier::builder().scheme(self.scheme.clone()).keys(secret.unwrap())
     }
 
     /// Where the judged part of the header ends: what stands behind it is weaker, or by older keys.
@@ -187,6 +203,10 @@ impl Subject {
         let ends = header.match_indices(separator).map(|(at, _)| at).chain([header.len()]);
         ends.take(elements).last().unwrap()
     }
+}
+
+fn judge<H: HeaderSource>(verifier: VerifierBuilder, body: &[u8], headers: &H) -> Result<Verified, ErrorCode> {
+    verifier.build().unwrap().verify_url_at(body, headers, Some(URL), NOW).map_err(|error| error.code())
 }
 
 fn private_key(name: &str) -> ed25519_dalek::SigningKey {
