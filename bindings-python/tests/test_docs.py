@@ -17,9 +17,7 @@ READMES = [ROOT / "README.md", Path(__file__).parents[1] / "README.md"]
 BLOCKS = [
     pytest.param(block, id=f"{path.parent.name}-{index}")
     for path in READMES
-    for index, block in enumerate(
-        re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    )
+    for index, block in enumerate(re.findall(r"(?ms)^```python\n(.*?)^```$", path.read_text("utf-8")))
 ]
 
 
