@@ -69,6 +69,7 @@ pub(crate) struct Lanes {
     held: BTreeSet<LaneId>,
     timers: BTreeSet<(Instant, LaneId)>,
     tickets: u64,
+    open_circuits: usize,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +114,7 @@ impl Lanes {
             held: BTreeSet::new(),
             timers: BTreeSet::new(),
             tickets: 0,
+            open_circuits: 0,
         }
     }
 
@@ -181,6 +183,7 @@ impl Lanes {
             lane.in_flight += 1;
             let slot = Slot { lane: id, fast: lane.fast };
             self.class(slot.fast).in_flight += 1;
+            self.count_circuit(change);
             return Some((slot, change));
         }
         None
@@ -204,6 +207,7 @@ impl Lanes {
             (false, true) => lane.circuit.fail(&rules, now),
             (false, false) => None,
         });
+        self.count_circuit(change);
         self.release(slot, now);
         change
     }
@@ -223,6 +227,11 @@ impl Lanes {
             }
         }
         self.place(lane, now);
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn open_circuits(&self) -> usize {
+        self.open_circuits
     }
 
     /// The next moment at which a lane may get its turn without anything else happening.
@@ -287,7 +296,16 @@ impl Lanes {
     fn forget(&mut self, id: LaneId) {
         if let Some(lane) = self.table[id.index()].take() {
             self.by_key.remove(&lane.key);
+            self.open_circuits -= usize::from(lane.circuit.not_before().is_some());
             self.free.push(id);
+        }
+    }
+
+    fn count_circuit(&mut self, change: Option<CircuitChange>) {
+        match change {
+            Some(CircuitChange::Opened) => self.open_circuits += 1,
+            Some(CircuitChange::HalfOpen) => self.open_circuits -= 1,
+            Some(CircuitChange::Closed) | None => {}
         }
     }
 
@@ -367,5 +385,109 @@ impl Lane {
 impl LaneId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lanes whose work never ends.
+    struct Busy {
+        lanes: Lanes,
+        now: Instant,
+    }
+
+    impl Busy {
+        fn new(total: usize, per_lane: usize) -> Self {
+            Self { lanes: Lanes::new(Slots { total, per_lane }, None), now: Instant::now() }
+        }
+
+        fn lane(&mut self, key: &str) -> LaneId {
+            let id = self.lanes.open(&key.into(), None);
+            self.lanes.set_due(id, Some(self.now), self.now);
+            id
+        }
+
+        /// A lane whose last attempt succeeded at once.
+        fn fast_lane(&mut self, key: &str) -> LaneId {
+            let id = self.lane(key);
+            let slot = self.start(1).remove(0);
+            assert_eq!(slot.lane, id);
+            self.end(slot, true);
+            id
+        }
+
+        fn start(&mut self, most: usize) -> Vec<Slot> {
+            let mut slots = Vec::new();
+            while slots.len() < most {
+                let Some((slot, _)) = self.lanes.next(self.now) else { break };
+                self.lanes.set_due(slot.lane, Some(self.now), self.now);
+                slots.push(slot);
+            }
+            slots
+        }
+
+        fn end(&mut self, slot: Slot, success: bool) {
+            let finish = Finish { success, outage: false, duration: Duration::ZERO, pause: None };
+            self.lanes.finish(slot, finish, self.now);
+        }
+    }
+
+    fn count(slots: &[Slot], lane: LaneId) -> usize {
+        slots.iter().filter(|slot| slot.lane == lane).count()
+    }
+
+    #[test]
+    fn slow_lanes_share_half_of_the_slots_in_turns() {
+        let mut busy = Busy::new(9, 8);
+        let [a, b] = ["a", "b"].map(|key| busy.lane(key));
+        let slots = busy.start(100);
+        assert_eq!((slots.len(), count(&slots, a), count(&slots, b)), (5, 3, 2));
+    }
+
+    #[test]
+    fn slow_lanes_have_two_each_while_fast_ones_use_the_other_half() {
+        let mut busy = Busy::new(16, 8);
+        let fast = busy.fast_lane("fast");
+        let mut running = busy.start(100);
+        assert_eq!(count(&running, fast), 8);
+        let slow = busy.lane("slow");
+        let held = busy.start(100);
+        assert_eq!((held.len(), count(&held, slow)), (2, 2));
+        let other = busy.lane("other");
+        assert_eq!(count(&busy.start(100), other), 2);
+        // A fast lane that leaves one of its slots leaves room.
+        busy.lanes.set_due(fast, None, busy.now);
+        busy.end(running.pop().unwrap(), true);
+        let freed = busy.start(100);
+        assert_eq!((count(&freed, slow), count(&freed, other)), (2, 2));
+    }
+
+    #[test]
+    fn a_failure_makes_a_lane_slow() {
+        let mut busy = Busy::new(4, 4);
+        let lane = busy.fast_lane("a");
+        let mut slots = busy.start(100);
+        assert_eq!(count(&slots, lane), 4);
+        let late = Finish { success: true, outage: false, duration: QUICK * 2, pause: None };
+        busy.lanes.finish(slots.pop().unwrap(), late, busy.now);
+        busy.lanes.finish(slots.pop().unwrap(), late, busy.now);
+        // Two of the four are in flight as a fast lane's; a slow one is held at its share.
+        assert_eq!(busy.start(100).len(), 0);
+    }
+
+    #[test]
+    fn an_idle_lane_is_forgotten_and_its_place_reused() {
+        let mut busy = Busy::new(4, 4);
+        let first = busy.lane("a");
+        let slot = busy.start(1).remove(0);
+        busy.lanes.set_due(first, None, busy.now);
+        busy.end(slot, true);
+        assert_eq!(busy.lanes.wake(), Some(busy.now + IDLE));
+        busy.now += IDLE;
+        assert!(busy.lanes.next(busy.now).is_none());
+        assert_eq!((busy.lanes.wake(), busy.lanes.by_key.len()), (None, 0));
+        assert_eq!(busy.lane("b"), first);
     }
 }

@@ -103,3 +103,38 @@ impl Pace {
         self.at_rest = Some(self.at_rest.map_or(now, |rest| rest.max(now)) + self.limit.interval());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// In no window are there more than the burst and what the rate allows in its length.
+        #[test]
+        fn no_window_holds_more_than_the_limit(
+            rate in 0.1..1_000.0_f64,
+            burst in 1..20_u32,
+            rests in prop::collection::vec(0..2_000_u64, 1..200),
+        ) {
+            let mut pace = Pace::new(RateLimit::with_burst(rate, burst).unwrap());
+            let mut now = Instant::now();
+            let mut taken = Vec::new();
+            for rest in rests {
+                now += Duration::from_millis(rest);
+                now = now.max(pace.not_before().unwrap_or(now));
+                pace.take(now);
+                taken.push(now);
+            }
+            for (first, start) in taken.iter().enumerate() {
+                for (last, end) in taken.iter().enumerate().skip(first) {
+                    let allowed = f64::from(burst) + end.duration_since(*start).as_secs_f64() * rate;
+                    #[expect(clippy::cast_precision_loss, reason = "at most 200")]
+                    let found = (last - first + 1) as f64;
+                    prop_assert!(found <= allowed + 1e-3, "{found} of {allowed}");
+                }
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod builder;
 mod delivery;
 mod event;
 mod handle;
+mod meter;
 mod notice;
 mod options;
 mod queue;

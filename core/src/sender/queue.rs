@@ -133,6 +133,11 @@ impl Queue {
         self.flying.len()
     }
 
+    #[cfg(feature = "metrics")]
+    pub(super) fn open_circuits(&self) -> usize {
+        self.lanes.open_circuits()
+    }
+
     /// The next moment that matters if nothing else happens.
     pub(super) fn wake(&self) -> Option<Instant> {
         self.lanes.wake()

@@ -15,9 +15,12 @@ use tokio::{
     time::Instant,
 };
 
+use tracing::Instrument as _;
+
 use super::{
     delivery::{Delivery, End, Job},
     event::{Event, new_id},
+    meter,
     notice::{Notice, NoticeKind},
     options::SenderOptions,
     queue::{Queue, Starts},
@@ -172,7 +175,8 @@ impl Shared {
         let job = Arc::clone(&flight.job);
         let number = u32::try_from(job.state().attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
         let started = Instant::now();
-        let made = catch(self.engine.attempt(&job.shipment, number)).await;
+        let span = tracing::debug_span!("hookseal.attempt", id = %job.shipment.id, number);
+        let made = catch(self.engine.attempt(&job.shipment, number)).instrument(span).await;
         let (attempt, outcome) =
             made.unwrap_or_else(|| Engine::defect(number, Timestamp::default(), started, &"a panic was caught"));
         let slot = flight.slot.take()?;
@@ -193,6 +197,7 @@ impl Shared {
         let mut queue = self.queue();
         // An attempt that `close` did not wait for any more changes nothing.
         if queue.land(job, slot, Some(finish), now, &mut starts) {
+            meter::attempt(&attempt);
             let attempt = Arc::new(attempt);
             self.tell(NoticeKind::Attempt, job, |notice| notice.attempt = Some(Arc::clone(&attempt)));
             let cancelled = {
@@ -238,6 +243,7 @@ impl Shared {
     fn settle(&self, queue: &mut Queue, job: &Job, end: End) {
         job.settle(end);
         queue.unfinished -= 1;
+        meter::delivery(end);
         match end {
             End::Delivered => self.tell(NoticeKind::Succeeded, job, |_| {}),
             End::Dead(reason) => {
@@ -264,6 +270,7 @@ impl Shared {
             queue.alarm = Some(wake);
             self.alarm.notify_one();
         }
+        meter::levels(&queue);
         drop(queue);
         let flight = |(job, slot)| Flight { shared: Arc::clone(self), job, slot: Some(slot) };
         starts.flights.into_iter().map(flight).collect()
