@@ -41,7 +41,7 @@ fn allocations(scheme: &str, keys: usize, message: &Message<'_>) -> u64 {
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
-    let ring = KeyRing::new((0..keys).map(|index| secret(index))).unwrap();
+    let ring = KeyRing::new((0..keys).map(secret)).unwrap();
     let verifier = Verifier::builder().scheme(scheme).keys(ring).build().unwrap();
     let mut verdict = None;
     let info = measure(|| verdict = Some(verifier.verify_at(BODY, &headers, NOW)));

@@ -140,14 +140,14 @@ fn a_rotation_refuses_no_message_of_a_key_that_stays() {
     let ring = KeyRing::new([Key::new(secret("stays")).id("stays")]).unwrap();
     let verifier = Verifier::new(ring.clone()).unwrap();
     let headers = sign("stays", BODY);
-    let (is_over, verified, refusals) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (is_over, accepted, refusals) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     match verifier.verify_at(BODY, &headers, NOW) {
                         Ok(verdict) if verdict.key_id() == Some("stays") => {
-                            verified.fetch_add(1, Ordering::Relaxed);
+                            accepted.fetch_add(1, Ordering::Relaxed);
                         }
                         other => {
                             refusals.lock().unwrap().push(other);
@@ -158,7 +158,7 @@ fn a_rotation_refuses_no_message_of_a_key_that_stays() {
             });
         }
         let mut rotations = 0;
-        while !is_over.load(Ordering::Relaxed) && (rotations < 200 || verified.load(Ordering::Relaxed) < 2000) {
+        while !is_over.load(Ordering::Relaxed) && (rotations < 200 || accepted.load(Ordering::Relaxed) < 2000) {
             let id = format!("key-{rotations}");
             ring.rotate_at(Key::new(secret(&id)).id(&id), 1000, NOW).unwrap();
             ring.revoke(&id).unwrap();
@@ -170,7 +170,7 @@ fn a_rotation_refuses_no_message_of_a_key_that_stays() {
     assert!(refusals.is_empty(), "{refusals:?}");
     let stats = ring.stats();
     assert_eq!(stats.len(), 1);
-    assert_eq!(stats[0].matches, u64::try_from(verified.into_inner()).unwrap());
+    assert_eq!(stats[0].matches, u64::try_from(accepted.into_inner()).unwrap());
 }
 
 /// What every thread gets when all begin together.

@@ -228,7 +228,7 @@ fn bytes(headers: &SignedHeaders) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Rotate { id: Option<u8>, overlap: u64, starts_in: Option<i64>, ends_in: Option<i64> },
     Revoke { id: u8 },
