@@ -1,6 +1,7 @@
 //! The sender over a scripted transport, under a clock that jumps to the next timer.
 
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::{Arc, Mutex},

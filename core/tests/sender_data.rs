@@ -1,6 +1,7 @@
 //! What can be told to a sender as data, and what is refused before anything is queued.
 
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use hookseal::{
 };
 use serde_json::{Value, json};
 
-fn endpoint(options: Value) -> hookseal::Result<Endpoint> {
+fn endpoint(mut options: Value) -> hookseal::Result<Endpoint> {
     let mut all = json!({"url": "https://a.example.com/in", "secrets": ["whsec_demo"]});
-    all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    all.as_object_mut().unwrap().append(options.as_object_mut().unwrap());
     Endpoint::from_options(serde_json::from_value(all).unwrap(), None)
 }
 
@@ -120,6 +121,7 @@ fn unknown_fields_and_impossible_numbers_are_no_options() {
         json!({"timeout": 0}),
         json!({"timeout": 60.5}),
         json!({"connect_timeout": 0}),
+        json!({"connect_timeout": 61}),
         json!({"max_in_flight": 0}),
         json!({"max_in_flight_per_endpoint": 0}),
         json!({"max_queued": 0}),
@@ -152,6 +154,8 @@ fn options_survive_the_way_through_data() {
     let again: SenderOptions = serde_json::from_value(serde_json::to_value(&options).unwrap()).unwrap();
     assert_eq!(again, options);
     assert_eq!(SenderOptions::default(), serde_json::from_value(json!({})).unwrap());
+    let eternal = Breaker { open_for: Duration::MAX, ..Breaker::default() };
+    assert_eq!(Sender::builder().breaker(Some(eternal)).build().unwrap_err().code(), ErrorCode::InvalidConfig);
     let half: Breaker = serde_json::from_value(json!({"open_for": 0.5})).unwrap();
     assert_eq!((half.failures, half.open_for), (5, Duration::from_millis(500)));
 }

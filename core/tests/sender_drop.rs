@@ -1,6 +1,7 @@
 //! What a sender leaves behind, in a process of its own.
 
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fmt::Write as _,

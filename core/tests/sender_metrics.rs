@@ -1,6 +1,7 @@
 //! What a sender tells the `metrics` facade.
 
 #![cfg(all(feature = "send", feature = "metrics"))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeMap,

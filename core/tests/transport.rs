@@ -1,6 +1,7 @@
 //! The HTTP transport against servers that misbehave, one row of the fault catalogue each.
 
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     future::Future,

@@ -1,6 +1,7 @@
 //! TLS as the transport meets it: certificates that are fine, and all the ways in which they are not.
 
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -29,10 +29,13 @@ impl Default for Breaker {
 
 impl Breaker {
     pub(crate) fn validate(&self) -> Result<()> {
-        if self.failures > 0 && self.successes > 0 {
-            return Ok(());
+        if self.failures == 0 || self.successes == 0 {
+            return Err(Error::new(
+                ErrorCode::InvalidConfig,
+                "breaker.failures and breaker.successes must be at least 1",
+            ));
         }
-        Err(Error::new(ErrorCode::InvalidConfig, "breaker.failures and breaker.successes must be at least 1"))
+        seconds::parse("breaker.open_for", self.open_for.as_secs_f64()).map(|_| ())
     }
 }
 

@@ -86,7 +86,7 @@ impl Endpoint {
             None => target.url().as_str().into(),
         };
         if let Some(timeout) = options.timeout {
-            check_timeout(timeout)?;
+            check_timeout("timeout", timeout)?;
         }
         if let Some(retry) = &options.retry {
             retry.validate()?;
@@ -291,11 +291,11 @@ impl EndpointBuilder {
 }
 
 /// Refuses a deadline of nothing or of more than a minute.
-pub(crate) fn check_timeout(timeout: Duration) -> Result<()> {
+pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
     if timeout > Duration::ZERO && timeout <= LONGEST_TIMEOUT {
         return Ok(());
     }
-    Err(invalid_config("timeout must be more than 0 and at most 60 seconds"))
+    Err(Error::new(ErrorCode::InvalidConfig, format!("{field} must be more than 0 and at most 60 seconds")))
 }
 
 fn parse_name(name: &str, signer: &Signer) -> Result<HeaderName> {

@@ -470,9 +470,9 @@ mod tests {
         let lane = busy.fast_lane("a");
         let mut slots = busy.start(100);
         assert_eq!(count(&slots, lane), 4);
-        let late = Finish { success: true, outage: false, duration: QUICK * 2, pause: None };
-        busy.lanes.finish(slots.pop().unwrap(), late, busy.now);
-        busy.lanes.finish(slots.pop().unwrap(), late, busy.now);
+        let tardy = Finish { success: true, outage: false, duration: QUICK * 2, pause: None };
+        busy.lanes.finish(slots.pop().unwrap(), tardy, busy.now);
+        busy.lanes.finish(slots.pop().unwrap(), tardy, busy.now);
         // Two of the four are in flight as a fast lane's; a slow one is held at its share.
         assert_eq!(busy.start(100).len(), 0);
     }

@@ -78,8 +78,8 @@ impl SenderOptions {
     pub(super) fn validate(&self) -> Result<()> {
         self.retry.validate()?;
         self.breaker.as_ref().map_or(Ok(()), Breaker::validate)?;
-        check_timeout(self.timeout)?;
-        require(self.connect_timeout > Duration::ZERO, "connect_timeout must be more than 0 seconds")?;
+        check_timeout("timeout", self.timeout)?;
+        check_timeout("connect_timeout", self.connect_timeout)?;
         let slots = 1..=MOST_IN_FLIGHT;
         require(slots.contains(&self.max_in_flight), "max_in_flight must be between 1 and 65536")?;
         require(
