@@ -18,7 +18,8 @@ internal import HooksealFFI
 /// `replayed`, 503 for `storage_full`), and log the reason.
 public final class Verifier: Sendable {
     private let native: NativeVerifier
-    private let headerNames: [String]
+    /// The headers that verification reads, at most three: all that a program has to hand over.
+    public let headerNames: [String]
 
     /// Verifies with these secrets, newest first.
     ///
@@ -100,7 +101,7 @@ public final class Verifier: Sendable {
         }
     }
 
-    /// The few headers that the scheme reads: only these cross to the core.
+    /// Only the headers that the scheme reads cross to the core.
     private func select(_ headers: some Sequence<(String, String)>) -> [NativeHeader] {
         headers.compactMap { name, value in
             headerNames.contains { isSameHeader($0, name) } ? NativeHeader(name: name, value: value) : nil

@@ -6,7 +6,7 @@ import Hookseal
 ///
 ///     hookseal-swift-tool sign     reads sign vectors, answers {"headers": [[name, value], …]} or {"error": code}
 ///     hookseal-swift-tool verify   reads verify vectors, answers {"ok": {…}} or {"error": code}
-///     hookseal-swift-tool send URL TYPE SECRET
+///     hookseal-swift-tool send URL TYPE SECRET [ID]
 ///                                  sends standard input to a local receiver, prints the delivery
 @main
 struct Tool {
@@ -15,9 +15,12 @@ struct Tool {
         switch (arguments.first, arguments.count) {
         case ("sign", 1): answerLines(Judge.sign)
         case ("verify", 1): answerLines(Judge.verify)
-        case ("send", 4): await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]))
+        case ("send", 4...5):
+            let id = arguments.count == 5 ? arguments[4] : nil
+            await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]), id: id)
         default:
-            FileHandle.standardError.write(Data("usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET\n".utf8))
+            let usage = "usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID]\n"
+            FileHandle.standardError.write(Data(usage.utf8))
             exit(2)
         }
     }
@@ -29,21 +32,18 @@ struct Tool {
         }
     }
 
-    private static func send(url: String, type: String, secret: Secret) async {
+    private static func send(url: String, type: String, secret: Secret, id: String?) async {
         do {
             let sender = try Sender(allowPrivate: true)
             let payload = FileHandle.standardInput.readDataToEndOfFile()
             let delivery = try await sender.send(
-                to: Endpoint(url: url, secrets: [secret]), type: type, payload: payload)
+                to: Endpoint(url: url, secrets: [secret]), type: type, payload: payload, id: id)
             await sender.close()
             answer(describe(delivery))
-            exit(delivery.status == .delivered ? 0 : 1)
-        } catch let error as WebhookError {
-            answer(["error": error.code.rawValue])
         } catch {
-            answer(["error": "\(error)"])
+            answer(["error": (error as? WebhookError)?.code.rawValue ?? "\(error)"])
+            exit(1)
         }
-        exit(1)
     }
 
     private static func describe(_ delivery: Delivery) -> Judge.JSON {

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         generate_swift_sources: true,
         source: library.into(),
         out_dir: Path::new(out).join("HooksealFFI").to_string_lossy().into_owned().into(),
+        metadata_no_deps: true,
         ..SwiftBindingsOptions::default()
     };
     let c = SwiftBindingsOptions {
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         out_dir: Path::new(out).join("CHookseal").to_string_lossy().into_owned().into(),
         module_name: Some("CHookseal".into()),
         modulemap_filename: Some("module.modulemap".into()),
+        metadata_no_deps: true,
         ..SwiftBindingsOptions::default()
     };
     for options in [swift, c] {
