@@ -101,7 +101,8 @@ def ours_there(our: Ours, peer: Peer) -> Iterator[str]:
     asked = [(name, ring, body) for name, ring in rings.items() for body in BODIES]
     signed = our.signs.ask([signing(peer.scheme, ring, body, now) for _, ring, body in asked])
     stale = our.signs.ask([signing(peer.scheme, ring, body, now - 400) for _, ring, body in asked])
-    accepted, refused = {"ok": {}}, {"error": "rejected"}
+    accepted: Json = {"ok": {}}
+    refused: Json = {"error": "rejected"}
     checks = []
     for (ring_name, ring, body), answer, stale_answer in zip(asked, signed, stale, strict=True):
         headers = answer["headers"]

@@ -69,7 +69,7 @@ def versions(language: str) -> dict[str, str]:
             lines = (HERE / "python/requirements.txt").read_text().split()
             return dict(line.split("==") for line in lines)
         case "Node":
-            return json.loads((HERE / "node/package.json").read_text())["dependencies"]
+            return dict(json.loads((HERE / "node/package.json").read_text())["dependencies"])
         case "Rust":
             lines = (HERE / "rust/Cargo.toml").read_text().splitlines()
             return {line.split()[0]: line.split('"=')[1].split('"')[0] for line in lines if '"=' in line}
