@@ -42,6 +42,9 @@ export interface Details {
   claim?: number
 }
 
+/** Names likely causes of a refused verification, the likeliest first. */
+export declare function diagnose(body: Uint8Array, names: Array<string>, values: Array<string>, secrets: Array<string>, scheme: number, now: number, url?: string | undefined | null): Tagged<Array<FindingRecord>>
+
 /** An endpoint from options in JSON and the signer that signs for it. */
 export declare function endpoint(options: string, signer: number): Tagged<number>
 
@@ -68,6 +71,14 @@ export interface Failure {
 
 /** The failure of that code with that message, for what the TypeScript half finds wrong itself. */
 export declare function failureOf(code: string, message: string): Failure
+
+/** A likely cause. */
+export interface FindingRecord {
+  /** The kind of accident: a stable name. */
+  cause: string
+  /** What happened and what to do. */
+  message: string
+}
 
 /** Drops the object behind a handle. */
 export declare function free(handle: number): void

@@ -19,6 +19,18 @@ pub(crate) fn timestamp(seconds: f64) -> Result<Timestamp> {
     if seconds.is_nan() { Timestamp::now() } else { whole("the time", seconds.floor()).map(Timestamp::from_unix) }
 }
 
+/// The seconds of a timestamp.
+#[expect(clippy::cast_precision_loss, reason = "the seconds of any date stay far below 2^53")]
+pub(crate) fn seconds(time: Timestamp) -> f64 {
+    time.as_unix() as f64
+}
+
+/// A count for JavaScript.
+#[expect(clippy::cast_precision_loss, reason = "nothing counts up to 2^53")]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}
+
 /// Seconds that a limit or an overlap lasts.
 pub(crate) fn duration(name: &str, seconds: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|_| invalid(format!("{name} must be a number of seconds from 0 on")))
@@ -38,12 +50,18 @@ fn whole(name: &str, number: f64) -> Result<i64> {
     Err(invalid(format!("{name} must be a whole number that JavaScript holds exactly")))
 }
 
+/// A byte for each character; what Latin-1 does not have becomes a byte that no header may hold.
+pub(crate) fn latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|char| u8::try_from(char).unwrap_or(u8::MAX)).collect()
+}
+
 fn invalid(message: String) -> Error {
     Error::new(ErrorCode::InvalidConfig, message)
 }
 
 /// What a look-up of one header found: `undefined`, a string, or `null` for more than one.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack for one call")]
 pub enum HeaderText {
     /// No such header.
     Absent,
@@ -96,7 +114,7 @@ impl FromNapiValue for HeaderText {
             }
             // SAFETY: as above.
             let text = unsafe { String::from_napi_value(env, value)? };
-            return Ok(Self::Long(text.chars().map(|char| u8::try_from(char).unwrap_or(u8::MAX)).collect()));
+            return Ok(Self::Long(latin1(&text)));
         }
         let mut kind = 0;
         // SAFETY: as above.

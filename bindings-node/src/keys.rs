@@ -1,6 +1,6 @@
 //! Secrets, key rings and schemes.
 
-use hookseal::{Error, ErrorCode, Key, KeyRing, Scheme, Secret, Timestamp};
+use hookseal::{Error, ErrorCode, Key, KeyRing, Scheme, Secret};
 use napi::Result;
 use napi_derive::napi;
 
@@ -124,15 +124,13 @@ pub struct KeyStatsRecord {
 
 /// Each key's use so far, newest first.
 #[napi]
-#[expect(clippy::cast_precision_loss, reason = "seconds and counts stay far below 2^53")]
 pub fn ring_stats(ring: u32) -> Result<Vec<KeyStatsRecord>> {
-    let seconds = |time: Timestamp| time.as_unix() as f64;
     let record = |stats: hookseal::KeyStats| KeyStatsRecord {
         id: stats.id,
-        not_before: stats.not_before.map(seconds),
-        not_after: stats.not_after.map(seconds),
-        matches: stats.matches as f64,
-        last_match: stats.last_match.map(seconds),
+        not_before: stats.not_before.map(convert::seconds),
+        not_after: stats.not_after.map(convert::seconds),
+        matches: convert::number(stats.matches),
+        last_match: stats.last_match.map(convert::seconds),
     };
     handle::with(ring, |ring: &KeyRing| ring.stats().into_iter().map(record).collect())
 }

@@ -3,7 +3,11 @@
 //! Nothing here throws for what can be expected to fail. A function answers with its value or with a
 //! [`error::Failure`], of which `ts/errors.ts` makes the exception.
 
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands strings and lists over by value")]
+#![expect(clippy::missing_errors_doc, reason = "an Err is a handle of another kind: a defect of the TypeScript half")]
+
 pub mod convert;
+pub mod diagnose;
 pub mod error;
 pub mod handle;
 pub mod keys;

@@ -81,7 +81,8 @@ pub fn sender(options: String, wake: Option<Function<'_, (), ()>>) -> napi::Resu
         Err(error) => return Ok(tagged(|| Err(error))),
     };
     if let Some(wake) = wake {
-        let wake = wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().max_queue_size::<1>();
+        let wake =
+            wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().max_queue_size::<1>();
         let wake = wake.build()?;
         let mut notices = sender.subscribe();
         // A call that is dropped because one waits already loses nothing.
@@ -113,7 +114,12 @@ fn next_now(notices: &mut Notices) -> Option<Arc<Notice>> {
 
 /// Delivers an event; a promise of the delivery in JSON.
 #[napi(ts_return_type = "Promise<Tagged<string>>")]
-pub fn sender_send(env: Env, sender: u32, endpoint: u32, event: u32) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
+pub fn sender_send(
+    env: Env,
+    sender: u32,
+    endpoint: u32,
+    event: u32,
+) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
     let sender = sender_of(sender)?;
     let (endpoint, event): (Endpoint, Event) = (handle::get(endpoint)?, handle::get(event)?);
     runtime::promise(env, async move { write(&sender.send(&endpoint, event).await?) })

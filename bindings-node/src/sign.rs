@@ -50,7 +50,7 @@ pub fn sign(
     event_type: Option<String>,
     url: Option<String>,
 ) -> Result<Option<String>> {
-    let signed = handle::with(signer, |signer: &Signer| {
+    let headers = handle::with(signer, |signer: &Signer| {
         guarded(|| {
             let mut message = Message::new(body);
             if let Some(id) = &id {
@@ -65,7 +65,7 @@ pub fn sign(
             signer.sign_at(&message, convert::timestamp(timestamp)?)
         })
     })?;
-    match signed {
+    match headers {
         Ok(headers) => {
             let mut lines = String::with_capacity(256);
             for (name, value) in headers.iter() {

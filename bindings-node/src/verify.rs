@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use hookseal::{KeyRing, ReplayGuard, Scheme, Verified, Verifier};
+use hookseal::{KeyRing, ReplayGuard, Scheme, Timestamp, Verified, Verifier};
 use napi_derive::napi;
 
 use crate::{
@@ -91,7 +91,6 @@ const SEE_DETAILS: f64 = -2.0;
 
 /// Verifies a message. `now` is NaN for the clock. A result from 0 on is packed: see [`pack`].
 #[napi]
-#[expect(clippy::too_many_arguments, reason = "an array of headers would cost more than the rest of the call")]
 pub fn verify(
     verifier: u32,
     body: &[u8],
@@ -115,8 +114,8 @@ pub fn verify(
             verifier.verify_url_at(body, &headers[..count], url.as_deref(), convert::timestamp(now)?)
         });
         match verdict {
-            Ok(verified) => pack(checker, &verified).unwrap_or_else(|| {
-                ACCEPTED.set(Some((verified, checker.is_guarded)));
+            Ok(message) => pack(checker, &message).unwrap_or_else(|| {
+                ACCEPTED.set(Some((message, checker.is_guarded)));
                 SEE_DETAILS
             }),
             Err(error) => {
@@ -136,9 +135,14 @@ fn pack(checker: &Checker, verified: &Verified) -> Option<f64> {
     if verified.key_id().is_some() || checker.is_guarded {
         return None;
     }
-    let timestamp = verified.timestamp().map_or(0, |time| time.as_unix());
+    let timestamp = verified.timestamp().map_or(0, Timestamp::as_unix);
     let timestamp = u64::try_from(timestamp).ok().filter(|seconds| *seconds < 1 << 40)?;
-    let version = checker.verifier.scheme().versions().position(|label| label == verified.version()).filter(|index| *index < 16)?;
+    let version = checker
+        .verifier
+        .scheme()
+        .versions()
+        .position(|label| label == verified.version())
+        .filter(|index| *index < 16)?;
     let flags = u64::from(verified.timestamp().is_some()) << 11
         | u64::from(verified.id().is_some()) << 10
         | u64::from(verified.event_type().is_some()) << 9;
@@ -171,11 +175,10 @@ pub struct Details {
 
 /// The message that `verify` has just accepted.
 #[napi]
-#[expect(clippy::cast_precision_loss, reason = "timestamps have 12 digits")]
 pub fn details() -> Option<Details> {
     let (verified, is_guarded) = ACCEPTED.take()?;
     Some(Details {
-        timestamp: verified.timestamp().map(|time| time.as_unix() as f64),
+        timestamp: verified.timestamp().map(convert::seconds),
         id: verified.id().map(str::to_owned),
         event_type: verified.event_type().map(str::to_owned),
         version: verified.version().to_owned(),

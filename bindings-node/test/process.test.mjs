@@ -9,11 +9,12 @@ before(async () => { receiver = await startReceiver() })
 after(() => receiver.stop())
 
 /** Runs a script that has to end by itself and to write exactly these lines. */
-async function writes(lines, source, expected = 0) {
+async function writes(lines, source, expected = 0, errors = /^$/) {
   const { code, signal, stdout, stderr } = await runScript(source, receiver.url)
   assert.equal(signal, null, `it did not end: ${stdout}${stderr}`)
   assert.equal(code, expected, stderr)
   assert.deepEqual(stdout.split('\n').filter(Boolean), lines)
+  assert.match(stderr, errors)
 }
 
 const PROLOGUE = `
@@ -50,10 +51,10 @@ test('an idle sender keeps no process alive, closed or not', () => writes(['deli
   console.log((await sender.send(endpoint, 'order.paid', {})).status)
 `))
 
-test('queued deliveries keep no process alive', () => writes(['pending'], `${PROLOGUE}
+test('queued deliveries keep no process alive, and their end is not silent', () => writes(['pending'], `${PROLOGUE}
   const sender = open({ onEvent: () => {} })
   console.log(sender.enqueue(silent(), 'order.paid', {}).delivery.status)
-`))
+`, 0, /^hookseal: the process ends with 1 unfinished deliveries;/))
 
 test('a send that is waited for keeps the process alive', () => writes(['delivered'], `${PROLOGUE}
   const sender = open({ retry: { schedule: [0.2] }, timeout: 0.3 })
@@ -85,7 +86,7 @@ test('process.exit during sends ends at once', () => writes([], `${PROLOGUE}
   for (let count = 0; count < 64; count += 1) sender.send(count % 2 ? endpoint : silent(), 'order.paid', { count })
   await new Promise(setImmediate)
   process.exit(7)
-`, 7))
+`, 7, /unfinished deliveries/))
 
 test('an exception that nobody catches ends the process during sends', async () => {
   const { code, signal } = await runScript(`${PROLOGUE}

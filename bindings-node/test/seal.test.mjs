@@ -6,7 +6,7 @@ import v8 from 'node:v8'
 import vm from 'node:vm'
 import { test } from 'node:test'
 
-import { ConfigError, Key, KeyRing, ReplayGuard, Scheme, Secret, Signer, StoreError, VerificationError, Verifier, WebhookError } from 'hookseal'
+import { ConfigError, diagnose, Key, KeyRing, ReplayGuard, Scheme, Secret, Signer, StoreError, VerificationError, Verifier, WebhookError } from 'hookseal'
 import { handleOf } from '../dist/handle.js'
 
 const NOW = 1_700_000_000
@@ -278,4 +278,21 @@ test('native objects are freed with their owners', async () => {
     await new Promise(setImmediate)
   }
   assert.ok(highest < ROUNDS * 50, `${ROUNDS * 100} secrets were made, and one has the handle ${highest}`)
+})
+
+test('diagnose names the accident behind a refusal', () => {
+  const pretty = '{"id": 42}'
+  const signed = signer.sign(pretty, { timestamp: NOW })
+  const options = { secrets: SECRET, now: NOW }
+  assert.deepEqual(diagnose(pretty, signed, options), [])
+  const forms = [signed, new Headers(signed), Object.entries(signed), Object.entries(signed).flat(), signed['X-Webhook-Signature']]
+  for (const form of forms) {
+    const [{ cause, message }] = diagnose('{"id":42}', form, options)
+    assert.equal(cause, 'body_reserialized')
+    assert.doesNotMatch(message, /MfKQ9r8/)
+  }
+  assert.equal(diagnose(pretty, signed, { secrets: [new Secret(SECRET)], now: NOW + 3600 })[0].cause, 'clock')
+  assert.throws(() => diagnose({}, signed, options), is(VerificationError, 'body_not_bytes'))
+  assert.throws(() => diagnose(pretty, signed, { ...options, colour: 'red' }), is(ConfigError, 'invalid_config'))
+  for (const nothing of [null, undefined, 7]) assert.ok(diagnose(pretty, nothing, options).length >= 0)
 })

@@ -71,7 +71,7 @@ export function errorOf(code: ErrorCode, message: string): WebhookError {
 }
 
 /** The value of a tagged result, or its failure as an exception. */
-export function unwrap<T extends string | number | boolean>(result: T | native.Failure): T {
-  if (typeof result === 'object') throw errorFrom(result)
+export function unwrap<T extends string | number | boolean | unknown[]>(result: T | native.Failure): T {
+  if (typeof result === 'object' && !Array.isArray(result)) throw errorFrom(result)
   return result
 }

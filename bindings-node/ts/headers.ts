@@ -32,8 +32,10 @@ export class HeaderName {
   in(headers: HeadersLike): Found {
     if (typeof headers === 'string') return this.isSignature ? headers : undefined
     if (typeof headers !== 'object' || headers === null) return undefined
-    if ('get' in headers && typeof headers.get === 'function' && !types.isMap(headers)) return this.#text(headers.get(this.lower))
-    if (Symbol.iterator in headers) return this.#inEntries(headers)
+    if ('get' in headers && typeof headers.get === 'function' && !types.isMap(headers)) {
+      return textOf(this.spelled, headers.get(this.lower))
+    }
+    if (Symbol.iterator in headers) return this.#only(pairsOf(headers).filter(([name]) => this.#matches(name)).map(([, value]) => value))
     return this.#inObject(headers as Record<string, unknown>)
   }
 
@@ -48,34 +50,41 @@ export class HeaderName {
     return this.#only(Object.keys(headers).filter((name) => this.#matches(name)).map(own))
   }
 
-  #inEntries(headers: Iterable<unknown>): Found {
-    const values: unknown[] = []
-    if (Array.isArray(headers) && typeof headers[0] === 'string') {
-      for (let at = 0; at < headers.length; at += 2) {
-        if (this.#matches(headers[at])) values.push(headers[at + 1])
-      }
-    } else {
-      for (const pair of headers) {
-        if (!Array.isArray(pair)) throw errorOf('malformed_header', 'the headers must be pairs of name and value')
-        if (this.#matches(pair[0])) values.push(pair[1])
-      }
-    }
-    return this.#only(values)
-  }
-
   #matches(name: unknown): boolean {
     return typeof name === 'string' && name.length === this.lower.length && name.toLowerCase() === this.lower
   }
 
   #only(values: unknown[]): Found {
     const texts = values.flat().filter((value) => value !== undefined && value !== null)
-    return texts.length > 1 ? null : this.#text(texts[0])
+    return texts.length > 1 ? null : textOf(this.spelled, texts[0])
   }
+}
 
-  #text(value: unknown): string | undefined {
-    if (typeof value === 'string') return value
-    if (value === undefined || value === null) return undefined
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
-    throw errorOf('malformed_header', `the header ${this.spelled} is not a string`)
+/** Every header as a pair, for `diagnose`, which looks at others than a verifier does. */
+export function allOf(headers: HeadersLike, signatureHeader: string): [string, string][] {
+  if (typeof headers === 'string') return [[signatureHeader, headers]]
+  if (typeof headers !== 'object' || headers === null) return []
+  const pairs = Symbol.iterator in headers ? pairsOf(headers) : Object.entries(headers)
+  return pairs.flatMap(([name, values]) => [values].flat().flatMap((value) => {
+    const text = textOf(String(name), value)
+    return text === undefined ? [] : [[String(name), text] as [string, string]]
+  }))
+}
+
+/** Names and values, from pairs or from a list in which they alternate. */
+function pairsOf(entries: Iterable<unknown>): (readonly unknown[])[] {
+  if (Array.isArray(entries) && typeof entries[0] === 'string') {
+    return entries.flatMap((name, at) => (at % 2 === 0 ? [[name, entries[at + 1]]] : []))
   }
+  return Array.from(entries, (pair) => {
+    if (Array.isArray(pair)) return pair
+    throw errorOf('malformed_header', 'the headers must be pairs of name and value')
+  })
+}
+
+function textOf(name: string, value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (value === undefined || value === null) return undefined
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
+  throw errorOf('malformed_header', `the header ${name} is not a string`)
 }

@@ -1,5 +1,6 @@
 export type { Body, Time } from './convert.js'
 export type { Attempt, AttemptCode, DeadReason, Delivery, SenderEvent } from './delivery.js'
+export { diagnose, type DiagnoseOptions, type Finding } from './diagnose.js'
 export { Endpoint, type EndpointOptions } from './endpoint.js'
 export {
   ConfigError, SendError, StoreError, VerificationError, WebhookError,

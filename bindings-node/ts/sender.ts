@@ -55,9 +55,14 @@ export interface EventOptions {
 /** One item of `sendMany`: an endpoint, an event type, a payload and options. */
 export type Item = readonly [Endpoint | EndpointOptions, string, Payload, EventOptions?]
 
-/** Delivers events: signed, retried, and without one endpoint holding up another. */
+/** The senders of this process that were not closed: what they leave undone at its end is said on standard error. */
+const open = new Set<WeakRef<Sender>>()
+let watching = false
+
+/** Delivers events: signed, retried, and without one endpoint holding up another. Keep it, and close it. */
 export class Sender extends Owner {
   readonly #onEvent: ((event: SenderEvent) => void) | undefined
+  readonly #self: WeakRef<Sender>
 
   constructor(options: SenderOptions = {}) {
     checkOptions(options, {
@@ -73,8 +78,9 @@ export class Sender extends Owner {
       if (sender !== undefined) sender.#tellEvents()
     })
     super(unwrap(native.sender(jsonOf(toSnakeCase(others), 'invalid_config', 'options'), wake)))
-    self = new WeakRef(this)
+    this.#self = self = new WeakRef(this)
     this.#onEvent = onEvent
+    watch(self)
   }
 
   /** Delivers an event and waits for its end; waits for room where the queue is full. */
@@ -133,7 +139,9 @@ export class Sender extends Owner {
    */
   async close(options: { grace?: number | undefined } = {}): Promise<Delivery[]> {
     checkOptions(options, { grace: 'number' })
-    return recordOf(await this.#told(native.senderClose(handleOf(this), options.grace ?? 30)))
+    const unfinished = await this.#told(native.senderClose(handleOf(this), options.grace ?? 30))
+    open.delete(this.#self)
+    return recordOf(unfinished)
   }
 
   /** How many accepted deliveries are not finished. */
@@ -163,6 +171,17 @@ export class Sender extends Owner {
       }
     }
   }
+}
+
+function watch(sender: WeakRef<Sender>): void {
+  if (!watching) process.once('exit', warnOfUnfinished)
+  watching = true
+  open.add(sender)
+}
+
+function warnOfUnfinished(): void {
+  const count = [...open].reduce((sum, sender) => sum + (sender.deref()?.unfinished ?? 0), 0)
+  if (count > 0) console.error(`hookseal: the process ends with ${count} unfinished deliveries; await sender.flush() or sender.close()`)
 }
 
 /** An accepted delivery. */

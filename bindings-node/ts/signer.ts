@@ -42,14 +42,14 @@ export class Signer extends Owner {
   }
 
   /** Signs a body and gives the headers, in the scheme's spelling. */
-  sign(body: Body, options: SignOptions = {}): Record<string, string> {
+  sign(body: Body, options?: SignOptions): Record<string, string> {
     const lines = native.sign(
       handleOf(this),
       bytesOf(body),
-      secondsOf('timestamp', options.timestamp),
-      optionalTextOf('id', options.id),
-      optionalTextOf('eventType', options.eventType),
-      optionalTextOf('url', options.url),
+      secondsOf('timestamp', options?.timestamp),
+      optionalTextOf('id', options?.id),
+      optionalTextOf('eventType', options?.eventType),
+      optionalTextOf('url', options?.url),
     )
     if (lines === null) throw errorFrom(native.lastFailure())
     const parts = lines.split('\n')
