@@ -42,7 +42,8 @@ public struct Event: Sendable {
             return try encoder.encode(payload)
         } catch {
             throw WebhookError(
-                code: .invalidEvent, kind: .sending, message: "the payload is not JSON: \(reason(error))", retryable: false)
+                code: .invalidEvent, kind: .sending, message: "the payload is not JSON: \(reason(error))",
+                retryable: false)
         }
     }
 

@@ -57,7 +57,8 @@ public final class Sender: Sendable {
     ///
     /// Throws a ``WebhookError`` for what is refused before queueing, and `CancellationError` when the task is cancelled.
     public func send(to endpoint: Endpoint, _ event: Event) async throws -> Delivery {
-        Delivery(try await waiting { try await self.native.send(endpoint: endpoint.native, event: event.native, wait: $0) })
+        Delivery(
+            try await waiting { try await self.native.send(endpoint: endpoint.native, event: event.native, wait: $0) })
     }
 
     /// Delivers a payload: `Data`, `[UInt8]` and `String` as they are, anything else as JSON.

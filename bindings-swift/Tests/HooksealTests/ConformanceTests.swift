@@ -14,7 +14,8 @@ let checkout = URL(filePath: #filePath).appending(path: "../../../..").standardi
             for test in tests {
                 let expected = try #require(test["expect"] as? Judge.JSON, "\(file)")
                 let (verdict, wanted) = try judge(test, expected, schema: json["schema"] as? String)
-                #expect(verdict == wanted, "\(file) \(test["id"] ?? ""): \(test["comment"] ?? "") \(test["flags"] ?? "")")
+                #expect(
+                    verdict == wanted, "\(file) \(test["id"] ?? ""): \(test["comment"] ?? "") \(test["flags"] ?? "")")
                 count += 1
             }
         }

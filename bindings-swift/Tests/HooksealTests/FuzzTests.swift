@@ -7,8 +7,10 @@ import Testing
     /// `WebhookError` can be thrown is the compiler's to know: `verify` says so in its type.)
     @Test(arguments: [Scheme.hookseal, .stripe, .standardWebhooks, .github, .slack, .zendesk, .discord, .twilio])
     func randomHeadersGetAVerdict(scheme: Scheme) throws {
-        let secret: Secret = scheme.name == "discord"
-            ? "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a" : "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        let secret: Secret =
+            scheme.name == "discord"
+            ? "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+            : "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         let verifier = try Verifier(secrets: [secret], scheme: scheme)
         let names = ["t", "v1", "v2", "v0", "v1a", "sha256"]
         let random = SplitMix(state: 0x5EED)

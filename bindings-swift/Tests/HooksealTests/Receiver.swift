@@ -18,7 +18,8 @@ final class Receiver: Sendable {
     private init() throws {
         let target = ProcessInfo.processInfo.environment["CARGO_TARGET_DIR"].map { URL(filePath: $0) }
         let process = Process()
-        process.executableURL = (target ?? checkout.appending(path: "target")).appending(path: "release/hookseal-receiver")
+        process.executableURL = (target ?? checkout.appending(path: "target")).appending(
+            path: "release/hookseal-receiver")
         process.arguments = ["--scenarios", Self.scenarioFile.path]
         process.standardInput = input
         let output = Pipe()

@@ -16,7 +16,8 @@ import Testing
         run: String? = nil
     ) throws -> Endpoint {
         try Endpoint(
-            url: receiver.url(scenario, run: run ?? self.run), secrets: ["whsec_demo"], headers: headers, timeout: timeout,
+            url: receiver.url(scenario, run: run ?? self.run), secrets: ["whsec_demo"], headers: headers,
+            timeout: timeout,
             retry: retry)
     }
 
@@ -74,10 +75,12 @@ import Testing
     @Test func whatArrivesIsWhatWasSigned() async throws {
         let sender = try Sender(allowPrivate: true)
         let delivery = try await sender.send(
-            to: endpoint("third", headers: ["xTenantID": "acme"]), type: "order.paid", payload: ["url": "a/b"], id: "evt_1")
+            to: endpoint("third", headers: ["xTenantID": "acme"]), type: "order.paid", payload: ["url": "a/b"],
+            id: "evt_1")
         let requests = try await receiver.requests(run)
 
-        #expect(delivery.id == "evt_1" && delivery.status == .delivered && delivery.attempts.map(\.number) == [1, 2, 3])
+        #expect(
+            delivery.id == "evt_1" && delivery.status == .delivered && delivery.attempts.map(\.number) == [1, 2, 3])
         #expect(requests.count == 3)
         for (index, request) in requests.enumerated() {
             #expect(request.method == "POST" && request.body == Data(#"{"url":"a/b"}"#.utf8))
@@ -117,11 +120,14 @@ import Testing
         #expect(code { try guarded.enqueue(to: local, type: "a b", payload: "{}") } == .invalidEvent)
         #expect(code { try guarded.enqueue(to: local, Event("a", "{}", id: "a.b")) } == .invalidEvent)
         #expect(code { try guarded.enqueue(to: local, Event("a", "{}", contentType: "a\n")) } == .invalidHeader)
-        #expect(code { try guarded.enqueue(to: local, type: "a", payload: Data(count: 1 << 20 + 1)) } == .payloadTooLarge)
+        #expect(
+            code { try guarded.enqueue(to: local, type: "a", payload: Data(count: 1 << 20 + 1)) } == .payloadTooLarge)
         #expect(code { try Endpoint(url: "ftp://a.example/", secrets: ["whsec_demo"]) } == .invalidURL)
         #expect(code { try Endpoint(url: "https://a.example/", secrets: [""]) } == .emptySecret)
-        #expect(code { try Endpoint(url: "https://a.example/", secrets: ["k"], headers: ["Host": "b"]) } == .invalidHeader)
-        #expect(code { try Endpoint(url: "https://a.example/", secrets: ["k"], timeout: .seconds(61)) } == .invalidConfig)
+        #expect(
+            code { try Endpoint(url: "https://a.example/", secrets: ["k"], headers: ["Host": "b"]) } == .invalidHeader)
+        #expect(
+            code { try Endpoint(url: "https://a.example/", secrets: ["k"], timeout: .seconds(61)) } == .invalidConfig)
     }
 
     @Test func optionsAreJudgedByTheCore() {
@@ -226,7 +232,8 @@ extension RetryPolicy {
         self.init(
             initial: seconds(json["initial"]), factor: json["factor"] as? Double, max: seconds(json["max"]),
             maxAttempts: json["max_attempts"] as? Int, maxAge: seconds(json["max_age"]),
-            jitter: (json["jitter"] as? Double).map { .spread($0) } ?? (json["jitter"] as? String == "none" ? Jitter.none : nil),
+            jitter: (json["jitter"] as? Double).map { .spread($0) }
+                ?? (json["jitter"] as? String == "none" ? Jitter.none : nil),
             retryOn: (json["retry_on"] as? String).flatMap(RetryOn.init(rawValue:)))
         schedule = (json["schedule"] as? [Double])?.map { .seconds($0) }
     }

@@ -84,13 +84,15 @@ import Testing
     @Test func nowIsRoundedDown() throws {
         let edge = now.addingTimeInterval(300.9)
         #expect(try verifier.verify(body: body, headers: sign(), now: edge).version == "v2")
-        #expect(code { try verifier.verify(body: body, headers: try! sign(), now: now.addingTimeInterval(301)) } == .timestampTooOld)
+        #expect(
+            code { try verifier.verify(body: body, headers: try sign(), now: now.addingTimeInterval(301)) }
+                == .timestampTooOld)
     }
 
     @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300])
     func aDateThatIsNoNumberIsRefused(seconds: Double) {
         let date = Date(timeIntervalSince1970: seconds)
-        #expect(code { try verifier.verify(body: body, headers: try! sign(), now: date) } == .invalidConfig)
+        #expect(code { try verifier.verify(body: body, headers: try sign(), now: date) } == .invalidConfig)
         #expect(code { try KeyRing([Key("whsec_demo", notAfter: date)]) } == .invalidConfig)
     }
 
@@ -108,7 +110,8 @@ import Testing
         #expect(code { try Verifier(secrets: ["\"whsec_demo\""]) } == .malformedSecret)
         #expect(code { try Verifier(secrets: ["whsec_demo"], require: "v9") } == .invalidConfig)
         #expect(code { try Verifier(secrets: ["whsec_demo"], maxBody: -1) } == .invalidConfig)
-        #expect(code { try Verifier(secrets: ["whsec_demo"], scheme: .github, replay: ReplayGuard()) } == .invalidConfig)
+        #expect(
+            code { try Verifier(secrets: ["whsec_demo"], scheme: .github, replay: ReplayGuard()) } == .invalidConfig)
         #expect(code { try ReplayGuard(capacity: 0) } == .invalidConfig)
         #expect(code { try ReplayGuard(capacity: -1) } == .invalidConfig)
         #expect(code { try Scheme(named: "stripes") } == .unknownScheme)
@@ -150,7 +153,8 @@ import Testing
     @Test func secretsAreMadeAtRandom() throws {
         let secret = try Secret.generate()
         #expect(try secret.expose() != Secret.generate().expose())
-        #expect(try Signer(secrets: [secret], scheme: .standardWebhooks).sign(body: body, id: "a", timestamp: 1).count == 3)
+        #expect(
+            try Signer(secrets: [secret], scheme: .standardWebhooks).sign(body: body, id: "a", timestamp: 1).count == 3)
     }
 
     @Test func typedSecretsOverrideTheScheme() throws {
