@@ -26,8 +26,12 @@ impl Handle {
 
     /// Waits for the end: delivered, dead or cancelled, or pending where [`Sender::close`] handed it back.
     pub async fn wait(&self) -> Delivery {
-        self.job.wait().await;
+        self.wait_quietly().await;
         self.job.delivery()
+    }
+
+    pub(super) async fn wait_quietly(&self) {
+        self.job.wait().await;
     }
 
     /// How it stands now.

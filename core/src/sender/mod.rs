@@ -93,11 +93,11 @@ impl Sender {
         for (index, (endpoint, event)) in items.into_iter().enumerate() {
             handles.push(self.queue(endpoint, event).await.map_err(|error| of_item(index, &error))?);
         }
-        let mut deliveries = Vec::with_capacity(handles.len());
-        for handle in handles {
-            deliveries.push(handle.wait().await);
+        // Backwards, because most of the others are done when the last one is.
+        for handle in handles.iter().rev() {
+            handle.wait_quietly().await;
         }
-        Ok(deliveries)
+        Ok(handles.iter().map(Handle::delivery).collect())
     }
 
     /// Accepts an event for delivery and returns at once.
