@@ -8,11 +8,11 @@ mod runtime;
 mod seal;
 mod send;
 
-use pyo3::pymodule;
-
 /// The native half of the package `hookseal`.
-#[pymodule(name = "_native")]
+#[pyo3::pymodule(name = "_native")]
 mod native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::diagnose::{Finding, diagnose};
     #[pymodule_export]
@@ -27,7 +27,8 @@ mod native {
     use crate::send::{Courier, Endpoint, Job, retry_policy, standard_retry_policy};
 
     #[pymodule_init]
-    fn init() {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::runtime::watch_forks();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -21,7 +21,10 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::error::{Failure, Result, exception};
+use crate::{
+    convert::seconds,
+    error::{Failure, Result, exception},
+};
 
 /// How often a blocking wait looks whether Ctrl-C was pressed.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
@@ -198,11 +201,10 @@ impl Pending {
 impl Pending {
     /// Blocks this thread until the end, or for `timeout` seconds.
     #[pyo3(signature = (timeout = None))]
-    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> Result<Bound<'py, PyAny>> {
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let (slot, task) = self.0.get()?;
-        let deadline = timeout.map(|seconds| {
-            Instant::now() + Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::from_secs(86_400 * 365))
-        });
+        let timeout = timeout.map(|timeout| seconds(timeout, "timeout")).transpose()?;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let pause =
                 deadline.map_or(SIGNAL_CHECK, |end| end.saturating_duration_since(Instant::now()).min(SIGNAL_CHECK));

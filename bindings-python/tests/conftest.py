@@ -60,6 +60,7 @@ class Sink(http.server.ThreadingHTTPServer):
     """Answers every POST, when it is let, and keeps it."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), SinkHandler)

@@ -214,6 +214,7 @@ def test_endpoints_that_can_not_be(options: dict[str, Any], code: str, says: str
         {"extra_roots": ["not a certificate"]},
         {"extra_roots": [b"bytes"]},
         {"user_agent": "a\nb"},
+        {"on_event": "print"},
     ],
     ids=str,
 )
@@ -238,6 +239,7 @@ def test_senders_that_can_not_be(options: dict[str, Any]) -> None:
         {"retry_on": "never"},
         {"delays": [1, float("nan")]},
         {"delays": [1], "initial": 1},
+        {"delays": 5},
     ],
     ids=str,
 )
@@ -295,6 +297,9 @@ def test_handles(sink: Sink) -> None:
         assert (first.id, first.delivery.status, sender.unfinished) == ("evt_1", "pending", 2)
         with pytest.raises(TimeoutError):
             first.result(timeout=0.01)
+        for strange in (-1, True, "1", float("nan")):
+            with refused("invalid_config", ConfigError):
+                first.result(timeout=strange)  # type: ignore[arg-type]  # the mistake under test
         assert sender.flush(timeout=0.01) is False
         assert second.cancel() is True
         assert second.result(10).status == "cancelled"

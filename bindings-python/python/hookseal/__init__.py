@@ -20,6 +20,7 @@ from ._native import (
     Signer,
     Verified,
     Verifier,
+    __version__,
     diagnose,
     shut_down,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Verified",
     "Verifier",
     "WebhookError",
+    "__version__",
     "diagnose",
 ]
 

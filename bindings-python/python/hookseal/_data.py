@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .errors import ConfigError, SendError, WebhookError
@@ -38,7 +38,7 @@ def payload_bytes(payload: Payload) -> bytes:
         raise _unsendable(payload, cause) from cause
     for path, value in _walk(payload):
         if (why := _bad_key(value)) is not None:
-            raise SendError("invalid_event", f"{path}: {why}")
+            raise SendError("invalid_event", f"{_text(path)}: {why}")
     return encoded
 
 
@@ -52,6 +52,15 @@ def options_json(options: Mapping[str, Any]) -> str:
         except (TypeError, ValueError, RecursionError) as cause:
             raise ConfigError("invalid_config", f"{name} must be made of finite numbers, text and lists") from cause
     return "{" + ",".join(fields) + "}"
+
+
+def listed(name: str, values: Iterable[Any] | None) -> list[Any] | None:
+    """The values of an option that takes several."""
+    if values is None:
+        return None
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ConfigError("invalid_config", f"{name} must be a list")
+    return list(values)
 
 
 def at_item(index: int, error: WebhookError) -> WebhookError:
@@ -70,16 +79,22 @@ def _plain(value: object) -> object:
 
 
 def _unsendable(payload: Payload, cause: Exception) -> SendError:
+    if isinstance(cause, RecursionError):
+        return SendError("invalid_event", "payload: is nested too deeply")
     for path, value in _walk(payload):
         why = _bad_key(value) or _bad_value(value)
         if why is not None:
-            return SendError("invalid_event", f"{path}: {why}")
+            return SendError("invalid_event", f"{_text(path)}: {why}")
     return SendError("invalid_event", f"payload: can not be written as JSON ({cause})")
 
 
-def _walk(payload: Payload) -> Iterator[tuple[str, Any]]:
+_Path = tuple[Any, ...]
+"""The path of what holds a value, and the value's place in there; empty for the payload itself."""
+
+
+def _walk(payload: Payload) -> Iterator[tuple[_Path, Any]]:
     """Every value in the payload with its path, each container once."""
-    todo: list[tuple[str, Any]] = [("payload", payload)]
+    todo: list[tuple[_Path, Any]] = [((), payload)]
     seen: set[int] = set()
     while todo:
         path, value = todo.pop()
@@ -87,10 +102,16 @@ def _walk(payload: Payload) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, (dict, list, tuple)) or id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, dict):
-            todo.extend((f"{path}.{key}", item) for key, item in value.items())
-        else:
-            todo.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+        places = value.items() if isinstance(value, dict) else enumerate(value)
+        todo.extend(((path, place), item) for place, item in places)
+
+
+def _text(path: _Path) -> str:
+    places = []
+    while path:
+        path, place = path
+        places.append(f"[{place}]" if isinstance(place, int) else f".{place}")
+    return "".join(["payload", *reversed(places)])
 
 
 def _bad_key(value: Any) -> str | None:

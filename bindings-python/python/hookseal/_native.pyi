@@ -20,6 +20,7 @@ __all__ = [
     "Signer",
     "Verified",
     "Verifier",
+    "__version__",
     "diagnose",
     "error_codes",
     "error_of",
@@ -37,6 +38,8 @@ class _HeaderItems(Protocol):
 
 _Headers: TypeAlias = _HeaderText | Mapping[str, Any] | _HeaderItems | Iterable[tuple[_HeaderText, _HeaderText]] | None
 _Secrets: TypeAlias = str | Secret | Key | Sequence[str | Secret | Key] | KeyRing
+
+__version__: str
 
 @final
 class Secret:

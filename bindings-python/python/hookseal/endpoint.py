@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import _native
-from ._data import options_json
+from ._data import listed, options_json
 from ._native import Key, KeyRing, Scheme, Secret, Signer
 from .errors import ConfigError
 
@@ -56,7 +56,7 @@ class RetryPolicy:
             "max_age": max_age,
             "jitter": jitter,
             "retry_on": retry_on,
-            "schedule": None if delays is None else list(delays),
+            "schedule": listed("delays", delays),
         }
         record = json.loads(_native.retry_policy(options_json(options)))
         schedule = record.pop("schedule", None)

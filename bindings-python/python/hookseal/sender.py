@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
-from ._data import NULL, Payload, at_item, options_json, payload_bytes
+from ._data import NULL, Payload, at_item, listed, options_json, payload_bytes
 from .delivery import Delivery, SenderEvent
 from .endpoint import Endpoint, RateLimit, RetryPolicy, retry_record
 from .errors import ConfigError, WebhookError
@@ -91,8 +91,8 @@ class _Base:
             {
                 "retry": retry_record(retry),
                 "allow_private": allow_private,
-                "allow_subnets": _listed("allow_subnets", allow_subnets),
-                "allow_ports": _listed("allow_ports", allow_ports),
+                "allow_subnets": listed("allow_subnets", allow_subnets),
+                "allow_ports": listed("allow_ports", allow_ports),
                 "https_only": https_only,
                 "timeout": timeout,
                 "connect_timeout": connect_timeout,
@@ -102,10 +102,12 @@ class _Base:
                 "max_queued_bytes": max_queued_bytes,
                 "rate_limit": rate_limit,
                 "breaker": NULL if breaker is False else breaker,
-                "extra_roots": _listed("extra_roots", extra_roots),
+                "extra_roots": listed("extra_roots", extra_roots),
                 "user_agent": user_agent,
             }
         )
+        if on_event is not None and not callable(on_event):
+            raise ConfigError("invalid_config", f"on_event must be callable, not {type(on_event).__name__}")
         self._courier = _native.Courier(options, on_event and partial(_call_listener, on_event))
 
     def enqueue(
@@ -271,14 +273,6 @@ def _log_unfinished(deliveries: list[Delivery]) -> None:
     if deliveries:
         ids = ", ".join(delivery.id for delivery in deliveries[:10])
         logger.warning("closed with %d unfinished deliveries: %s", len(deliveries), ids)
-
-
-def _listed(name: str, values: Iterable[Any] | None) -> list[Any] | None:
-    if values is None:
-        return None
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise ConfigError("invalid_config", f"{name} must be a list")
-    return list(values)
 
 
 def _native_endpoint(endpoint: Endpoint) -> _native.Endpoint:
