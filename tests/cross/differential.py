@@ -46,7 +46,7 @@ def change_text(rng: random.Random, text: str) -> str:
         case 2:
             return text[:at] + chr(rng.randrange(256)) + text[at + 1 :]
         case 3:
-            return text.upper() if rng.random() < 0.5 else text + "," + text
+            return text.encode("latin-1").upper().decode("latin-1") if rng.random() < 0.5 else text + "," + text
         case _:
             return text[:at] + rng.choice(PRINTABLE) + text[at + 1 :]
 
