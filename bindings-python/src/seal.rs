@@ -87,7 +87,10 @@ impl Signer {
 
 /// Verifies received webhooks under one scheme.
 ///
-/// Takes a secret, a list of them (newest first) or a `KeyRing`.
+/// Takes a secret, a list of them (newest first) or a `KeyRing`. `tolerance` (300 s) is how far the timestamp may lie
+/// back, `future_tolerance` (the same) how far ahead; `require` refuses versions weaker than the one it names; `replay` is a
+/// `ReplayGuard` that refuses copies; `max_body` limits the body's bytes. `dangerously_ignore_timestamp` accepts
+/// copies of any age.
 ///
 /// >>> from hookseal import Signer, Verifier, VerificationError
 /// >>> headers = Signer("whsec_demo").sign(b"{}", id="evt_1", event_type="order.paid")

@@ -128,7 +128,7 @@ def test_a_large_body_is_refused_before_it_is_read(app: App) -> None:
     # the rest of this one never comes, and the answer does not wait for it
     head = b"POST /hooks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"%x\r\n%s\r\n" % (limit + 1, b"x" * (limit + 1))
-    assert app.raw(head + chunk) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    assert app.raw(head + chunk).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_length_that_lies_never_verifies(app: App) -> None:
