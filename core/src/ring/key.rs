@@ -106,20 +106,20 @@ impl Prepared {
         })
     }
 
-    /// Whether one of the candidates is this key's signature over `content`.
+    /// Whether one of the texts is this key's signature over `content`.
     ///
-    /// MACs are computed once and compared with every candidate in constant time: the time taken tells neither
+    /// The MAC is computed once and compared with every candidate in constant time: the time taken tells neither
     /// which candidate came close nor by how much. It may tell how many candidates there were.
     pub(crate) fn matches<'c>(
         &self,
         version: &Version,
         content: &Content<'_>,
-        candidates: &Candidates<impl Iterator<Item = &'c [u8]> + Clone>,
+        texts: impl Iterator<Item = &'c [u8]>,
     ) -> bool {
         match self {
             Self::Public(key) => {
                 let message = joined(&version.content, content);
-                candidates.any(version, |candidate| {
+                any(version, texts, |candidate| {
                     let signature = Signature::from_bytes(&candidate.bytes);
                     Choice::from(u8::from(key.verify_strict(&message, &signature).is_ok()))
                 })
@@ -127,11 +127,11 @@ impl Prepared {
             Self::Private(_) => false,
             Self::Token { digest, .. } => {
                 let expected = Fixed::new(digest);
-                candidates.any(version, |candidate| expected.is_same(candidate))
+                any(version, texts, |candidate| expected.is_same(candidate))
             }
             _ => {
                 let mac = self.mac(&version.content, content);
-                candidates.any(version, |candidate| mac.is_same(candidate))
+                any(version, texts, |candidate| mac.is_same(candidate))
             }
         }
     }
@@ -151,24 +151,15 @@ impl Prepared {
     }
 }
 
-/// The signatures of one version as received: the first well-formed one, decoded, and the texts after it.
-pub(crate) struct Candidates<I> {
-    first: Fixed,
-    others: I,
+/// Whether `text` has the exact length and alphabet of the version's signatures.
+pub(crate) fn is_well_formed(version: &Version, text: &[u8]) -> bool {
+    Fixed::read(version, text).is_some()
 }
 
-impl<'c, I: Iterator<Item = &'c [u8]> + Clone> Candidates<I> {
-    /// Reads texts of the version's exact length and alphabet; `None` where there is none.
-    pub(crate) fn read(version: &Version, mut texts: I) -> Option<Self> {
-        let first = texts.find_map(|text| Fixed::read(version, text))?;
-        Some(Self { first, others: texts })
-    }
-
-    /// Whether `is_it` for any of them; all are asked.
-    fn any(&self, version: &Version, is_it: impl Fn(&Fixed) -> Choice) -> bool {
-        let others = self.others.clone().filter_map(|text| Fixed::read(version, text));
-        others.fold(is_it(&self.first), |any, candidate| any | is_it(&candidate)).into()
-    }
+/// Whether `is_it` for any of the texts that are well formed; all are asked.
+fn any<'c>(version: &Version, texts: impl Iterator<Item = &'c [u8]>, is_it: impl Fn(&Fixed) -> Choice) -> bool {
+    let candidates = texts.filter_map(|text| Fixed::read(version, text));
+    candidates.fold(Choice::from(0), |any, candidate| any | is_it(&candidate)).into()
 }
 
 /// A signature's bytes in a place of fixed size.
@@ -206,7 +197,8 @@ impl Fixed {
         let words = |it: &Self| -> [u64; MAX_SIGNATURE / 8] {
             std::array::from_fn(|at| u64::from_ne_bytes(std::array::from_fn(|byte| it.bytes[at * 8 + byte])))
         };
-        words(self).ct_eq(&words(other))
+        let used = self.length.div_ceil(8);
+        words(self)[..used].ct_eq(&words(other)[..used])
     }
 }
 

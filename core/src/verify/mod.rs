@@ -114,13 +114,14 @@ impl Verifier {
         let version = &scheme.versions[index];
         let mut content = Content { timestamp: timestamp_text, body, ..Content::default() };
         covered.fill(&mut content, scheme, version)?;
-        let candidates = received.candidates(version, index)?;
+        let values = received.values_of(version, index)?;
         if version.content.covers(Field::Url) {
             content.url = url.ok_or_else(missing_url)?.as_bytes();
         }
         let find = |content: &Content<'_>| {
-            keys.live(now)
-                .find(|(_, entry)| entry.prepared(index).is_some_and(|key| key.matches(version, content, &candidates)))
+            keys.live(now).find(|(_, entry)| {
+                entry.prepared(index).is_some_and(|key| key.matches(version, content, values.clone()))
+            })
         };
         let matched = match version.content.body_form() {
             BodyForm::SortedForm => public_url::readings(&content).find_map(|it| find(&it.content())),

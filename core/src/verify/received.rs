@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorCode, Result, Scheme, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
     message::{is_event_type, is_id},
-    ring::{Keys, key::Candidates},
+    ring::{Keys, key::is_well_formed},
     scheme::{
         Algorithm, Parts, Place, TimestampRule, Version,
         template::{Content, Field},
@@ -82,6 +82,7 @@ impl<'h> Received<'h> {
     }
 
     /// The timestamp's bytes as received, and its seconds.
+    #[inline]
     pub(super) fn timestamp<H: HeaderSource + ?Sized>(
         &self,
         rule: Option<&TimestampRule>,
@@ -113,17 +114,20 @@ impl<'h> Received<'h> {
         self.versions[..self.count].iter().any(|of| usize::from(*of) == index)
     }
 
-    /// The well-formed signatures of a version.
-    pub(super) fn candidates<'s>(
-        &'s self,
-        version: &'s Version,
+    /// The values of a version, of which one at least has to be well formed.
+    #[inline]
+    pub(super) fn values_of(
+        &self,
+        version: &Version,
         index: usize,
-    ) -> Result<Candidates<impl Iterator<Item = &'h [u8]> + Clone + use<'s, 'h>>> {
-        let of_version =
-            self.versions[..self.count].iter().zip(&self.values).filter(move |(of, _)| usize::from(**of) == index);
-        Candidates::read(version, of_version.map(|(_, value)| *value)).ok_or_else(|| {
-            Error::new(ErrorCode::MalformedSignature, "no signature has the length and the alphabet of its version")
-        })
+    ) -> Result<impl Iterator<Item = &'h [u8]> + Clone + use<'_, 'h>> {
+        let all = self.versions[..self.count].iter().zip(&self.values);
+        let values = all.filter(move |(of, _)| usize::from(**of) == index).map(|(_, value)| *value);
+        if values.clone().any(|value| is_well_formed(version, value)) {
+            return Ok(values);
+        }
+        let message = "no signature has the length and the alphabet of its version";
+        Err(Error::new(ErrorCode::MalformedSignature, message))
     }
 }
 
@@ -135,6 +139,7 @@ pub(super) struct Covered<'h> {
 
 impl<'h> Covered<'h> {
     /// Looks them up; the ones that every version covers have to be good.
+    #[inline]
     pub(super) fn read<H: HeaderSource + ?Sized>(scheme: &Scheme, headers: &'h H) -> Result<Self> {
         let parts = scheme.parts();
         let find = |field, name: &Option<HeaderName>, is_good: fn(&[u8]) -> bool| {
