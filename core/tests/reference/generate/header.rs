@@ -68,8 +68,9 @@ fn encoded(tape: &mut Tape<'_>, version: &Version, value: &[u8]) -> String {
 
 /// So many elements that the limits come into reach: 64 elements, 32 values, 4 values of Ed25519.
 fn crowd(tape: &mut Tape<'_>, scheme: &Scheme, elements: &mut Vec<(String, String)>) {
-    let total = *tape.pick(&[30, 60, 2]) + tape.below(10);
     let version = tape.pick(&scheme.versions).clone();
+    let near: &[usize] = if version.algorithm == "ed25519" { &[3, 60] } else { &[30, 60] };
+    let total = tape.pick(near) + tape.below(6);
     let label = if tape.chance(30) { "other".to_owned() } else { version.label.clone() };
     let value = if tape.chance(30) { String::new() } else { made_up(tape, &version) };
     while elements.len() < total {
@@ -168,7 +169,7 @@ pub(crate) fn bend(tape: &mut Tape<'_>, headers: &mut Headers, body: &mut Vec<u8
                 };
             }
         }
-        8 => {
+        8 if headers[at].1.len() < 10_000 => {
             let value = headers[at].1.clone();
             headers[at].1.extend(tape.pick(&[b",".as_slice(), b" ", b", ", b";"]).iter());
             headers[at].1.extend(value);
