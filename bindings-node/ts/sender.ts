@@ -87,12 +87,9 @@ export class Sender extends Owner {
   async send(
     endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
   ): Promise<Delivery> {
-    const [target, event] = [endpointOf(endpoint), eventOf(eventType, payload, options)]
-    try {
-      return recordOf(await this.#told(native.senderSend(handleOf(this), handleOf(target), event)))
-    } finally {
-      native.free(event)
-    }
+    const target = endpointOf(endpoint)
+    const sending = lend(eventOf(eventType, payload, options), (event) => native.senderSend(handleOf(this), handleOf(target), event))
+    return recordOf(await this.#told(sending))
   }
 
   /**
@@ -100,16 +97,15 @@ export class Sender extends Owner {
    * checked before any is sent. Items that share a payload object share its bytes.
    */
   async sendMany(items: Iterable<Item>): Promise<Delivery[]> {
+    return recordOf(await this.#told(this.#start([...items])))
+  }
+
+  #start(items: Item[]): Promise<string | native.Failure> {
     const events = new EventTable()
     try {
-      const endpoints: Endpoint[] = []
-      const chosen: number[] = []
-      for (const [endpoint, eventType, payload, options] of items) {
-        const index = endpoints.length
-        endpoints.push(ofItem(index, () => endpointOf(endpoint)))
-        chosen.push(ofItem(index, () => events.get(eventType, payload, options)))
-      }
-      return recordOf(await this.#told(native.senderSendMany(handleOf(this), endpoints.map(handleOf), chosen)))
+      const endpoints = items.map(([endpoint], index) => ofItem(index, () => endpointOf(endpoint)))
+      const chosen = items.map(([, ...event], index) => ofItem(index, () => events.get(...event)))
+      return native.senderSendMany(handleOf(this), endpoints.map(handleOf), chosen)
     } finally {
       events.free()
     }
@@ -119,12 +115,9 @@ export class Sender extends Owner {
   enqueue(
     endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
   ): DeliveryHandle {
-    const [target, event] = [endpointOf(endpoint), eventOf(eventType, payload, options)]
-    try {
-      return adopt(DeliveryHandle, unwrap(native.senderEnqueue(handleOf(this), handleOf(target), event)))
-    } finally {
-      native.free(event)
-    }
+    const target = endpointOf(endpoint)
+    const queued = lend(eventOf(eventType, payload, options), (event) => native.senderEnqueue(handleOf(this), handleOf(target), event))
+    return adopt(DeliveryHandle, unwrap(queued))
   }
 
   /** Waits until nothing is left to deliver; `false` when that takes longer than `timeout` seconds. */
@@ -176,6 +169,7 @@ export class Sender extends Owner {
 function watch(sender: WeakRef<Sender>): void {
   if (!watching) process.once('exit', warnOfUnfinished)
   watching = true
+  for (const other of open) if (other.deref() === undefined) open.delete(other)
   open.add(sender)
 }
 
@@ -228,6 +222,15 @@ class EventTable {
 
   free(): void {
     this.#handles.forEach(native.free)
+  }
+}
+
+/** Lends an event to a native function, which keeps what it needs. */
+function lend<T>(event: number, use: (event: number) => T): T {
+  try {
+    return use(event)
+  } finally {
+    native.free(event)
   }
 }
 
