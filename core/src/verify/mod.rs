@@ -209,7 +209,7 @@ impl Verifier {
         content: &Content<'_>,
         timestamp: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Option<Claim>> {
+    ) -> Result<Option<Box<Claim>>> {
         let Some(guard) = &self.replay else { return Ok(None) };
         let expires = match (timestamp, self.window) {
             (Some(timestamp), Some((back, _))) => timestamp.plus_seconds(back),
@@ -217,7 +217,7 @@ impl Verifier {
         };
         let claim = claim_of(&self.scheme, index, content, expires);
         guard.claim(&claim, now)?;
-        Ok(Some(claim))
+        Ok(Some(Box::new(claim)))
     }
 }
 

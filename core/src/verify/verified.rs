@@ -17,7 +17,7 @@ pub struct Verified {
     pub(super) keys: Arc<Keys>,
     pub(super) version: usize,
     pub(super) key: usize,
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<Box<Claim>>,
 }
 
 impl Verified {
@@ -52,7 +52,7 @@ impl Verified {
     }
 
     pub(crate) fn claim(&self) -> Option<&Claim> {
-        self.claim.as_ref()
+        self.claim.as_deref()
     }
 }
 
