@@ -108,11 +108,12 @@ impl Verifier {
         let header = signature_header(headers, &scheme.signature)?;
         let mut received = Received::new();
         received.read(header, scheme, self.accepted, &keys, now)?;
-        let (timestamp_text, timestamp) = received.timestamp(scheme.timestamp.as_ref(), headers)?;
-        let covered = Covered::read(&self.scheme, headers)?;
+        let mut content = Content { body, ..Content::default() };
+        let timestamp = received.timestamp(scheme.timestamp.as_ref(), headers, &mut content)?;
+        let covered = Covered::read(scheme, headers);
+        covered.check(&self.scheme)?;
         let index = self.choose(scheme, &received, &covered)?;
         let version = &scheme.versions[index];
-        let mut content = Content { timestamp: timestamp_text, body, ..Content::default() };
         covered.fill(&mut content, scheme, version)?;
         let values = received.values_of(version, index)?;
         if version.content.covers(Field::Url) {

@@ -59,7 +59,8 @@ impl<'h> Received<'h> {
             let Some((label, value)) = found else { continue };
             well_formed = true;
             if Some(label) == element {
-                self.timestamp = if self.timestamp == Found::Absent { Found::One(value) } else { Found::Doubled };
+                let is_first = matches!(self.timestamp, Found::Absent);
+                self.timestamp = if is_first { Found::One(value) } else { Found::Doubled };
             } else if let Some(index) = scheme.versions.iter().position(|version| version.label.as_bytes() == label) {
                 if index < accepted && keys.live(now).any(|(_, entry)| entry.prepared(index).is_some()) {
                     self.push(index, value, scheme.versions[index].algorithm == Algorithm::Ed25519)?;
@@ -81,14 +82,15 @@ impl<'h> Received<'h> {
         Ok(())
     }
 
-    /// The timestamp's bytes as received, and its seconds.
+    /// Reads the timestamp, and fills in its bytes as received.
     #[inline]
     pub(super) fn timestamp<H: HeaderSource + ?Sized>(
         &self,
         rule: Option<&TimestampRule>,
         headers: &'h H,
-    ) -> Result<(&'h [u8], Option<Timestamp>)> {
-        let Some(rule) = rule else { return Ok((b"", None)) };
+        content: &mut Content<'h>,
+    ) -> Result<Option<Timestamp>> {
+        let Some(rule) = rule else { return Ok(None) };
         let found = match &rule.place {
             Place::Element(_) => self.timestamp,
             Place::Header(name) => headers.header(name),
@@ -102,7 +104,10 @@ impl<'h> Received<'h> {
             Found::Doubled => return refused(ErrorCode::DuplicateTimestamp, "the request has two timestamps"),
         };
         match rule.unit.parse(text) {
-            Some(seconds) => Ok((text, Some(Timestamp::from_unix(seconds)))),
+            Some(seconds) => {
+                content.timestamp = text;
+                Ok(Some(Timestamp::from_unix(seconds)))
+            }
             None => Err(Error::new(
                 ErrorCode::MalformedTimestamp,
                 format!("the timestamp is not in its canonical form{}", rule.unit.hint(text)),
@@ -138,32 +143,34 @@ pub(super) struct Covered<'h> {
 }
 
 impl<'h> Covered<'h> {
-    /// Looks them up; the ones that every version covers have to be good.
     #[inline]
-    pub(super) fn read<H: HeaderSource + ?Sized>(scheme: &Scheme, headers: &'h H) -> Result<Self> {
-        let parts = scheme.parts();
-        let find = |field, name: &Option<HeaderName>, is_good: fn(&[u8]) -> bool| {
-            let Some(name) = name.as_ref().filter(|_| parts.versions.iter().any(|it| it.content.covers(field))) else {
-                return Ok(Found::Absent);
-            };
-            let found = headers.header(name);
-            if scheme.signs(field) {
-                good(found, name, is_good)?;
-            }
-            Ok(found)
+    pub(super) fn read<H: HeaderSource + ?Sized>(scheme: &Parts, headers: &'h H) -> Self {
+        let find = |field, name: &Option<HeaderName>| match name {
+            Some(name) if scheme.versions.iter().any(|it| it.content.covers(field)) => headers.header(name),
+            _ => Found::Absent,
         };
-        Ok(Self {
-            id: find(Field::Id, &parts.id, is_id)?,
-            event_type: find(Field::Type, &parts.event_type, is_event_type)?,
-        })
+        Self { id: find(Field::Id, &scheme.id), event_type: find(Field::Type, &scheme.event_type) }
+    }
+
+    /// Refuses headers that every version covers and that are not good.
+    #[inline]
+    pub(super) fn check(&self, scheme: &Scheme) -> Result<()> {
+        let parts = scheme.parts();
+        if let Some(name) = parts.id.as_ref().filter(|_| scheme.signs(Field::Id)) {
+            good(self.id, name, is_id)?;
+        }
+        if let Some(name) = parts.event_type.as_ref().filter(|_| scheme.signs(Field::Type)) {
+            good(self.event_type, name, is_event_type)?;
+        }
+        Ok(())
     }
 
     /// The header that the version covers and the request lacks.
     pub(super) fn lacking<'s>(&self, scheme: &'s Parts, version: &Version) -> Option<&'s HeaderName> {
-        if version.content.covers(Field::Id) && self.id == Found::Absent {
+        if version.content.covers(Field::Id) && matches!(self.id, Found::Absent) {
             return scheme.id.as_ref();
         }
-        if version.content.covers(Field::Type) && self.event_type == Found::Absent {
+        if version.content.covers(Field::Type) && matches!(self.event_type, Found::Absent) {
             return scheme.event_type.as_ref();
         }
         None
