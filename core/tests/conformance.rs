@@ -1,5 +1,7 @@
 //! The conformance corpus: every vector of `spec/vectors`, through the public API.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

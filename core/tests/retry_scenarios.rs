@@ -1,6 +1,5 @@
 //! Runs `spec/scenarios/decisions.json`.
 #![cfg(feature = "send")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -341,7 +341,9 @@ fn set_content(document: &mut Value, content: &str) {
 
 fn each_version(document: &mut Value, change: &dyn Fn(&mut Value)) {
     if let Some(versions) = document.get_mut("versions").and_then(Value::as_array_mut) {
-        versions.iter_mut().for_each(change);
+        for version in versions {
+            change(version);
+        }
     }
 }
 
