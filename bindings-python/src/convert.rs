@@ -192,12 +192,20 @@ impl<'py> Headers<'py> {
 
     /// Takes a value, the values of a list, or nothing from `None`.
     fn add(&mut self, index: usize, value: Bound<'py, PyAny>) {
-        for value in items(&value).unwrap_or_else(|| vec![value]) {
-            if !value.is_none()
-                && let Some(free) = self.values[index].iter_mut().find(|slot| slot.is_none())
-            {
-                *free = Some(value);
+        if let Some(values) = items(&value) {
+            for value in values {
+                self.put(index, value);
             }
+        } else {
+            self.put(index, value);
+        }
+    }
+
+    fn put(&mut self, index: usize, value: Bound<'py, PyAny>) {
+        if !value.is_none()
+            && let Some(free) = self.values[index].iter_mut().find(|slot| slot.is_none())
+        {
+            *free = Some(value);
         }
     }
 }
