@@ -32,7 +32,20 @@ def receivers(ports: dict[str, int]) -> dict[str, list[str]]:
 
 
 def senders(url: str, message_id: str) -> dict[str, list[str]]:
-    rust = ["send", url, "--type", "order.paid", "--data", '{"id":42}', "--id", message_id, "--allow-private", "--max-attempts", "5", "--json"]
+    rust = [
+        "send",
+        url,
+        "--type",
+        "order.paid",
+        "--data",
+        '{"id":42}',
+        "--id",
+        message_id,
+        "--allow-private",
+        "--max-attempts",
+        "5",
+        "--json",
+    ]
     every = {
         "Rust": [str(ROOT / "target/release/hookseal"), *rust],
         "Python": [str(PYTHON), "send.py", url, message_id],
@@ -50,8 +63,12 @@ def main() -> int:
             stack.enter_context(running(command))
             wait_for(ports[name])
         print("Two receivers are up:")
-        print(f"  FastAPI on port {ports['FastAPI']} has rotated its secret: 'new' and 'old' are live, and the senders still use the old one")
-        print(f"  Express on port {ports['Express']} is out of order: it answers 503 to the first two attempts of each message\n")
+        print(
+            f"  FastAPI on port {ports['FastAPI']} has rotated its secret: 'new' and 'old' are live, and the senders still use the old one"
+        )
+        print(
+            f"  Express on port {ports['Express']} is out of order: it answers 503 to the first two attempts of each message\n"
+        )
         rows, complete = [], True
         for receiver, port in ports.items():
             url = f"http://127.0.0.1:{port}/hooks"
@@ -67,7 +84,9 @@ def main() -> int:
                 answers = " ".join(str(status or "-") for status in delivery["attempts"])
                 seen = f"{event['type']} {event['data']}" if event else "nothing"
                 key = f"{event['version']}, key {event['key']}" if event else "-"
-                rows.append([name, receiver, message_id, answers, delivery["status"], seen, key, "ok" if good else "MISSING"])
+                rows.append(
+                    [name, receiver, message_id, answers, delivery["status"], seen, key, "ok" if good else "MISSING"]
+                )
         show(["sender", "receiver", "message", "answers", "outcome", "receiver saw", "verified by", ""], rows)
     for name in os.environ.get("HOOKSEAL_WITHOUT", "").split():
         print(f"skipped: the {name} sender, which can not be built here")
@@ -78,7 +97,10 @@ def main() -> int:
 
 def send(command: list[str]) -> dict:
     environment = {**os.environ, "HOOKSEAL_SECRET": SECRET}
-    run = subprocess.run(command, cwd=HERE, input=b'{"id":42}', stdout=subprocess.PIPE, env=environment, timeout=120)
+    payload = b'{"id":42}'
+    run = subprocess.run(
+        command, cwd=HERE, input=payload, stdout=subprocess.PIPE, env=environment, timeout=120, check=False
+    )
     try:
         delivery = json.loads(run.stdout.splitlines()[-1])
     except (IndexError, ValueError):

@@ -1,6 +1,6 @@
 """A FastAPI receiver that has rotated its secret: the old one still verifies.
 
-    uvicorn receiver:app --port 8000
+uvicorn receiver:app --port 8000
 """
 
 from typing import Annotated, Any
@@ -18,7 +18,9 @@ received: list[dict[str, Any]] = []
 @app.post("/hooks", status_code=204)
 async def hooks(event: Annotated[WebhookEvent, Depends(receive(verifier))]) -> None:
     seen = event.verified
-    received.append({"id": event.id, "type": event.type, "data": event.json(), "key": seen.key_id, "version": seen.version})
+    received.append(
+        {"id": event.id, "type": event.type, "data": event.json(), "key": seen.key_id, "version": seen.version}
+    )
 
 
 @app.get("/received")

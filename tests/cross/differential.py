@@ -17,7 +17,25 @@ import sys
 from tools import ROOT, ask, commands, missing
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
-PIECES = ["t=", "v1=", "v2=", "v1,", "sha256=", ",", ";", " ", "\t", "=", "1700000000", "0", "-1", "a" * 64, "é", "\x00", "\x7f"]
+PIECES = [
+    "t=",
+    "v1=",
+    "v2=",
+    "v1,",
+    "sha256=",
+    ",",
+    ";",
+    " ",
+    "\t",
+    "=",
+    "1700000000",
+    "0",
+    "-1",
+    "a" * 64,
+    "é",
+    "\x00",
+    "\x7f",
+]
 
 
 def corpus() -> list[dict]:
@@ -32,7 +50,9 @@ def corpus() -> list[dict]:
 def mutated(rng: random.Random, vector: dict) -> dict:
     case = copy.deepcopy(vector)
     for _ in range(rng.randint(1, 3)):
-        rng.choice([change_header, change_header, change_body, change_now, double_header, drop_header, change_secrets])(rng, case)
+        rng.choice([change_header, change_header, change_body, change_now, double_header, drop_header, change_secrets])(
+            rng, case
+        )
     return case
 
 
@@ -86,7 +106,9 @@ def change_secrets(rng: random.Random, case: dict) -> None:
 def made_up(rng: random.Random, vectors: list[dict]) -> dict:
     case = copy.deepcopy(rng.choice(vectors))
     for pair in case["headers"]:
-        pair[1] = "".join(rng.choice(PIECES) if rng.random() < 0.7 else chr(rng.randrange(256)) for _ in range(rng.randrange(12)))
+        pair[1] = "".join(
+            rng.choice(PIECES) if rng.random() < 0.7 else chr(rng.randrange(256)) for _ in range(rng.randrange(12))
+        )
     case["body_base64"] = base64.b64encode(rng.randbytes(rng.randrange(40))).decode()
     return case
 
@@ -98,7 +120,9 @@ def main() -> int:
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     vectors = corpus()
-    cases = [mutated(rng, rng.choice(vectors)) if number % 2 else made_up(rng, vectors) for number in range(arguments.count)]
+    cases = [
+        mutated(rng, rng.choice(vectors)) if number % 2 else made_up(rng, vectors) for number in range(arguments.count)
+    ]
 
     answers = {language: ask(language, "verify", cases) for language in commands()}
     languages = list(answers)
@@ -106,7 +130,7 @@ def main() -> int:
     differences = 0
     for number, case in enumerate(cases):
         first = verdict(answers[languages[0]][number])
-        verdicts[first["error"] if "error" in first else "ok"] += 1
+        verdicts[first.get("error", "ok")] += 1
         for language in languages[1:]:
             theirs = verdict(answers[language][number])
             if theirs != first:
@@ -116,7 +140,9 @@ def main() -> int:
                     print(f"  {languages[0]} says {first}\n  {language} says {theirs}")
     for name, count in verdicts.most_common():
         print(f"  {name:24} {count:6}")
-    print(f"differential: {len(cases)} inputs in {', '.join(languages)}, seed {arguments.seed}, {differences} differences, {len(missing())} skipped")
+    print(
+        f"differential: {len(cases)} inputs in {', '.join(languages)}, seed {arguments.seed}, {differences} differences, {len(missing())} skipped"
+    )
     if len(verdicts) < 10 or verdicts["ok"] < len(cases) // 100:
         print("the inputs are too much alike to mean anything")
         return 1

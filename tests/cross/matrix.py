@@ -68,7 +68,9 @@ def main() -> int:
                 bad += 1
                 print(f"{message['id']}: {languages[0]} writes {ours}, {language} writes {theirs}")
 
-    print(f"{len(wanted)} messages under {len(SCHEMES)} schemes; rows sign, columns verify (accepted, tampered copies refused)\n")
+    print(
+        f"{len(wanted)} messages under {len(SCHEMES)} schemes; rows sign, columns verify (accepted, tampered copies refused)\n"
+    )
     print(" " * 8 + "".join(f"{language:>12}" for language in languages))
     for signer in languages:
         cells = []

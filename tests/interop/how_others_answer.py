@@ -121,8 +121,7 @@ def page(reports: list[Report]) -> str:
 
 def summary(reports: list[Report]) -> list[str]:
     rows = [
-        "| package | scheme | asked | not asked | same verdict | accepts | refuses | other exceptions in use "
-        "| at construction |",
+        "| package | scheme | asked | not asked | same verdict | accepts | refuses | other exceptions in use | at construction |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for it in reports:

@@ -21,7 +21,7 @@ import svix
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 
-class Skip(Exception):  # noqa: N818 - not a failure
+class Skip(Exception):
     """The package has no way to be asked this."""
 
 
