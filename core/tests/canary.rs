@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    cell::Cell,
     fmt::{Debug, Display},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::Once,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -219,8 +221,23 @@ fn token(signer: &Signer) -> SignedHeaders {
     signer.sign_at(&Message::new("{}").id("evt_1"), NOW).unwrap()
 }
 
+thread_local! {
+    static PANICS_ON_PURPOSE: Cell<bool> = const { Cell::new(false) };
+}
+
 fn panics(what: &str, act: impl FnOnce()) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !PANICS_ON_PURPOSE.get() {
+                usual(info);
+            }
+        }));
+    });
+    PANICS_ON_PURPOSE.set(true);
     let payload = catch_unwind(AssertUnwindSafe(act)).unwrap_err();
+    PANICS_ON_PURPOSE.set(false);
     let text = payload.downcast_ref::<String>().cloned().unwrap_or_default();
     assert!(!text.is_empty());
     is_silent(what, &text);
