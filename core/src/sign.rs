@@ -7,7 +7,7 @@ use crate::{
     headers::{Found, HeaderName, HeaderSource},
     message::check_event_type,
     public_url,
-    ring::{Key, Keys, Use},
+    ring::{Key, Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES, Use},
     scheme::{
         Place, TimestampRule, Unit, Version,
         template::{BodyForm, Content, Field},
@@ -216,6 +216,7 @@ impl Part {
         }
         let mut lacking = None;
         let mut count = 0;
+        let mut ed25519_count = 0;
         for (index, version) in scheme.versions.iter().enumerate() {
             if count > 0 && scheme.grammar.shares_label() {
                 break;
@@ -237,6 +238,12 @@ impl Part {
                 }
                 scheme.grammar.write(header, &version.label, &key.sign(version, &content)?);
                 count += 1;
+                ed25519_count += usize::from(key.is_ed25519());
+                if ed25519_count > MAX_ED25519_SIGNATURES || count - ed25519_count > MAX_SIGNATURES {
+                    let message =
+                        "these keys and versions make more signatures than a verifier takes: 32, or 4 of Ed25519";
+                    return Err(Error::new(ErrorCode::InvalidConfig, message));
+                }
             }
         }
         match (count, lacking) {

@@ -270,6 +270,9 @@ def sign(test: dict[str, Any]) -> list[list[str]]:
     fields = {name: value.encode() for name, value in given.items()}
     values = [(version.label, sign_once(version, key, fields, body))
               for version in written for key in live if fits(key, version)]
+    if scheme.grammar in ("pairs", "list"):
+        made = [version.algorithm == "ed25519" for version in written for key in live if fits(key, version)]
+        config_require(made.count(True) <= 4 and made.count(False) <= 32)
     headers = [[scheme.header, write_header(scheme, given["timestamp"], values)]]
     if scheme.timestamp_header is not None:
         headers.append([scheme.timestamp_header, given["timestamp"]])

@@ -15,6 +15,10 @@ use key::Prepared;
 
 /// The most keys that a ring holds.
 const MAX_KEYS: usize = 16;
+/// The most signatures that one header carries.
+pub(crate) const MAX_SIGNATURES: usize = 32;
+/// The most Ed25519 signatures in one header.
+pub(crate) const MAX_ED25519_SIGNATURES: usize = 4;
 /// The most Ed25519 keys, whose every candidate costs a curve operation.
 const MAX_ED25519_KEYS: usize = 4;
 

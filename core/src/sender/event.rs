@@ -91,6 +91,8 @@ impl Event {
 }
 
 /// A new id: `msg_` and the 32 hex digits of a UUID of version 7, so that ids sort by time.
+///
+/// Without the counter that `Uuid::now_v7` shares under a lock: a child forked while another thread held it would hang.
 pub(super) fn new_id() -> Box<str> {
-    format!("msg_{}", uuid::Uuid::now_v7().simple()).into()
+    format!("msg_{}", uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple()).into()
 }

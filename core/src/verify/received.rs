@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorCode, Result, Scheme, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
     message::{is_event_type, is_id},
-    ring::{Keys, key::is_well_formed},
+    ring::{Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES, key::is_well_formed},
     scheme::{
         Algorithm, Parts, Place, TimestampRule, Version,
         template::{Content, Field},
@@ -13,14 +13,12 @@ use crate::{
 };
 
 const MAX_ELEMENTS: usize = 64;
-const MAX_VALUES: usize = 32;
-const MAX_ED25519_VALUES: usize = 4;
 
 /// The timestamps in the signature header, and the values of the versions that are accepted.
 pub(super) struct Received<'h> {
     timestamp: Found<'h>,
-    values: [&'h [u8]; MAX_VALUES + MAX_ED25519_VALUES],
-    versions: [u8; MAX_VALUES + MAX_ED25519_VALUES],
+    values: [&'h [u8]; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
+    versions: [u8; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
     count: usize,
     ed25519_count: usize,
 }
@@ -29,8 +27,8 @@ impl<'h> Received<'h> {
     pub(super) fn new() -> Self {
         Self {
             timestamp: Found::Absent,
-            values: [b""; MAX_VALUES + MAX_ED25519_VALUES],
-            versions: [0; MAX_VALUES + MAX_ED25519_VALUES],
+            values: [b""; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
+            versions: [0; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
             count: 0,
             ed25519_count: 0,
         }
@@ -72,7 +70,7 @@ impl<'h> Received<'h> {
 
     fn push(&mut self, index: usize, value: &'h [u8], is_ed25519: bool) -> Result<()> {
         let others = self.count - self.ed25519_count;
-        if (is_ed25519 && self.ed25519_count == MAX_ED25519_VALUES) || (!is_ed25519 && others == MAX_VALUES) {
+        if (is_ed25519 && self.ed25519_count == MAX_ED25519_SIGNATURES) || (!is_ed25519 && others == MAX_SIGNATURES) {
             return Err(too_many());
         }
         self.values[self.count] = value;

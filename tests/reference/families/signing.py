@@ -173,5 +173,9 @@ def providers() -> Suite:
     single = {**labelled, "signature": {"header": "X-Sig", "grammar": "prefixed"}}
     suite.add("document-prefixed-two-versions", "and without joined one value of it", headers(("X-Sig", f"b={two.partition(',')[0]}")), scheme_document=single, message=message())
     suite.add("document-no-type", "it signs the event type, so it must be given", error("invalid_event"), scheme_document=document, secrets=[SECRET], message=message())
+    three = {"name": "mine", "signature": {"header": "X-Sig", "grammar": "pairs"}, "content": "{body}", "key": "utf8",
+             "versions": [{"label": label, "algorithm": "hmac-sha256", "encoding": "hex"} for label in ("v3", "v2", "v1")]}
+    suite.add("document-too-many", "three versions of eleven keys are more signatures than a verifier takes", error("invalid_config"),
+              scheme_document=three, secrets=[f"secret {n}" for n in range(11)], message=message())
     suite.add("document-invalid", "a document with a mistake", error("invalid_scheme"), scheme_document={**document, "key": "rot13"}, secrets=[SECRET], message=message())
     return suite
