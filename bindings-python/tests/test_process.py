@@ -114,7 +114,7 @@ def load():
     while not stop.is_set():
         sender.send(endpoint, "load", {})
 
-threads = [threading.Thread(target=load) for _ in range(4)]
+threads = [threading.Thread(target=load, daemon=True) for _ in range(4)]
 for thread in threads:
     thread.start()
 
