@@ -2,24 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::http::{HeaderMap, Method, header::HOST};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::capture_connection},
-    rt::{TokioExecutor, TokioTimer},
-};
+use ::http::{HeaderMap, Method};
+use reqwest::{Body, Client, Response, redirect, retry};
 use tokio::time::{Instant, timeout_at};
+use tower::util::MapRequestLayer;
 
 use super::{
     Answer, Exchange, Exchanging, Failure, Request, Transport, classify,
-    connect::{Connector, Progress},
+    progress::{self, Parcel, Progress},
     resolve::GuardedResolver,
-    tls::Tls,
-    wire::{Parcel, Passage},
+    tls,
 };
 use crate::{
-    Result,
+    Error, ErrorCode, Result,
     guard::Guard,
     retry::{AttemptError, Phase},
 };
@@ -59,24 +54,24 @@ impl Default for HttpOptions {
 /// decompression. It belongs to the tokio runtime that it is first used on.
 #[derive(Clone)]
 pub struct HttpTransport {
-    client: Client<Connector, Parcel>,
+    client: Client,
     guard: Arc<Guard>,
 }
 
 impl HttpTransport {
-    /// Makes a transport; nothing is opened or started yet.
+    /// Makes a transport and reads the system's root certificates; nothing is opened or started yet.
     ///
     /// # Errors
     /// `invalid_config` for root certificates that are none.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let guard = Arc::new(options.guard);
-        let resolver = GuardedResolver::new(Arc::clone(&guard), options.resolve_timeout);
-        let connector = Connector::new(resolver, Tls::new(&options.extra_roots)?, options.connect_timeout);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .http1_max_headers(MOST_HEADERS)
-            .build(connector);
+        let guard = Arc::new(options.guard.clone());
+        Self::with_resolver(GuardedResolver::new(guard, options.resolve_timeout), &options)
+    }
+
+    pub(super) fn with_resolver(resolver: GuardedResolver, options: &HttpOptions) -> Result<Self> {
+        let guard = Arc::clone(resolver.guard());
+        let client = client(resolver, tls::config(&options.extra_roots)?, options.connect_timeout)
+            .map_err(|error| Error::new(ErrorCode::InvalidConfig, format!("no HTTP client can be made: {error}")))?;
         Ok(Self { client, guard })
     }
 
@@ -98,35 +93,45 @@ impl HttpTransport {
         }
     }
 
-    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<hyper::Response<Incoming>, Interrupted> {
-        let passage = Arc::<Passage>::default();
-        let mut message = hyper::Request::new(Parcel::new(request.body.clone(), Arc::clone(&passage)));
-        *message.method_mut() = Method::POST;
-        *message.uri_mut() = request.target.uri.clone();
-        *message.headers_mut() = request.headers.clone();
-        message.headers_mut().insert(HOST, request.target.host.clone());
-        let connection = capture_connection(&mut message);
-        message.body_mut().watch(connection);
-
+    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
         let progress = Arc::<Progress>::default();
-        match timeout_at(deadline, progress.watch(self.client.request(message))).await {
+        let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
+        *message.headers_mut() = request.headers.clone();
+        *message.body_mut() = Some(Body::wrap(Parcel::new(request.body.clone(), Arc::clone(&progress))));
+        match timeout_at(deadline, progress.watch(self.client.execute(message))).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(Interrupted::connecting(classify::connecting(&error))),
-            Ok(Err(error)) => Err(Interrupted {
-                failure: classify::exchanging(&error),
-                phase: Phase::Exchange,
-                stale: passage.met_silence(),
-            }),
-            Err(_) => Err(Interrupted::by_deadline(&passage, &progress)),
+            Ok(Err(error)) => Err(Interrupted::exchanging(classify::exchanging(&error), &progress)),
+            Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
+}
+
+fn client(resolver: GuardedResolver, tls: rustls::ClientConfig, connect_timeout: Duration) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
+        .no_proxy()
+        .http1_only()
+        .http1_max_headers(MOST_HEADERS)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .pool_idle_timeout(POOL_IDLE)
+        .connect_timeout(connect_timeout)
+        .connector_layer(MapRequestLayer::new(progress::dialling::<_>))
+        .tcp_keepalive(None);
+    // The attempt's deadline is the only one.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(None);
+    builder.build()
 }
 
 /// An exchange without an answer.
 struct Interrupted {
     failure: Failure,
     phase: Phase,
-    /// A kept-alive connection was gone before the answer's first byte.
+    /// A kept-alive connection was gone before the answer's head.
     stale: bool,
 }
 
@@ -142,34 +147,34 @@ impl Interrupted {
         Self { failure, phase, stale: false }
     }
 
-    fn by_deadline(passage: &Passage, progress: &Progress) -> Self {
-        let (error, phase) = match (passage.is_under_way(), progress.phase()) {
-            (true, _) if passage.is_handed_over() => (AttemptError::ResponseTimeout, Phase::Exchange),
-            (true, _) => (AttemptError::WriteTimeout, Phase::Exchange),
-            (false, Phase::Resolve) => (AttemptError::DnsTimeout, Phase::Resolve),
-            (false, _) => (AttemptError::ConnectTimeout, Phase::Connect),
-        };
+    fn exchanging(failure: Failure, progress: &Progress) -> Self {
+        let stale = failure.error == AttemptError::ConnectionReset && !progress.has_dialled();
+        Self { failure, phase: Phase::Exchange, stale }
+    }
+
+    fn by_deadline(progress: &Progress) -> Self {
+        let (error, phase) = progress.overdue();
         Self { failure: Failure::new(error, "the attempt's deadline passed"), phase, stale: false }
     }
 }
 
 /// Judges the head, then reads of the body what is worth reading. Whatever happens to the body, the
 /// status stands.
-async fn read(response: hyper::Response<Incoming>, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
-    let (head, body) = response.into_parts();
-    if let Some(failure) = judge_head(&head.headers) {
+async fn read(mut response: Response, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
+    if let Some(failure) = judge_head(response.headers()) {
         return (Err(failure), Phase::Exchange);
     }
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
     let mut kept = Vec::new();
     // A deadline or a broken body ends the reading; what came until then is kept.
-    let _ = timeout_at(deadline, read_body(body, &mut kept)).await;
-    (Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: kept.into() }), Phase::Body)
+    let _ = timeout_at(deadline, read_body(response, &mut kept)).await;
+    (Ok(Answer { status, headers, body: kept.into() }), Phase::Body)
 }
 
-async fn read_body(mut body: Incoming, kept: &mut Vec<u8>) {
+async fn read_body(mut response: Response, kept: &mut Vec<u8>) {
     let mut read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(data) = frame.into_data() else { continue };
+    while let Ok(Some(data)) = response.chunk().await {
         read += data.len();
         // Copied, because a slice would hold the connection's whole buffer.
         kept.extend_from_slice(&data[..data.len().min(MOST_BODY_KEPT - kept.len())]);
