@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, Method};
 use reqwest::{Body, Client, Response, redirect, retry};
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tower::util::MapRequestLayer;
 
@@ -64,13 +65,31 @@ impl HttpTransport {
     /// # Errors
     /// `invalid_config` for root certificates that are none.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let guard = Arc::new(options.guard.clone());
-        Self::with_resolver(GuardedResolver::new(guard, options.resolve_timeout), &options)
+        let tls = tls::config(&options.extra_roots)?;
+        let resolver = GuardedResolver::new(Arc::new(options.guard), options.resolve_timeout);
+        Self::assemble(resolver, tls, options.connect_timeout)
     }
 
-    pub(super) fn with_resolver(resolver: GuardedResolver, options: &HttpOptions) -> Result<Self> {
+    pub(super) fn assemble(resolver: GuardedResolver, tls: ClientConfig, connect_timeout: Duration) -> Result<Self> {
         let guard = Arc::clone(resolver.guard());
-        let client = client(resolver, tls::config(&options.extra_roots)?, options.connect_timeout)
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(resolver)
+            .no_proxy()
+            .http1_only()
+            .http1_max_headers(MOST_HEADERS)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .pool_idle_timeout(POOL_IDLE)
+            .connect_timeout(connect_timeout)
+            .connector_layer(MapRequestLayer::new(progress::dialling))
+            .tcp_keepalive(None);
+        // The attempt's deadline is the only one.
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        let builder = builder.tcp_user_timeout(None);
+        let client = builder
+            .build()
             .map_err(|error| Error::new(ErrorCode::InvalidConfig, format!("no HTTP client can be made: {error}")))?;
         Ok(Self { client, guard })
     }
@@ -105,26 +124,6 @@ impl HttpTransport {
             Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
-}
-
-fn client(resolver: GuardedResolver, tls: rustls::ClientConfig, connect_timeout: Duration) -> reqwest::Result<Client> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(resolver)
-        .no_proxy()
-        .http1_only()
-        .http1_max_headers(MOST_HEADERS)
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .retry(retry::never())
-        .pool_idle_timeout(POOL_IDLE)
-        .connect_timeout(connect_timeout)
-        .connector_layer(MapRequestLayer::new(progress::dialling::<_>))
-        .tcp_keepalive(None);
-    // The attempt's deadline is the only one.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let builder = builder.tcp_user_timeout(None);
-    builder.build()
 }
 
 /// An exchange without an answer.

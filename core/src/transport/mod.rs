@@ -109,9 +109,7 @@ impl Target {
         // The client wants it in this form, whose rules are its own.
         match url.as_str().parse::<Uri>() {
             Ok(_) => Ok(Self { url }),
-            Err(error) => {
-                Err(Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}")))
-            }
+            Err(error) => Err(Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}"))),
         }
     }
 

@@ -102,19 +102,19 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering::SeqCst},
     };
 
+    use ::http::HeaderMap;
+    use bytes::Bytes;
     use hickory_resolver::{
         config::{ConnectionConfig, NameServerConfig, ResolverConfig},
         net::runtime::TokioRuntimeProvider,
         proto::rr::Name,
     };
-    use ::http::HeaderMap;
-    use bytes::Bytes;
     use tokio::net::UdpSocket;
 
     use super::*;
     use crate::{
         retry::Phase,
-        transport::{HttpOptions, HttpTransport, Request, Target, Transport},
+        transport::{HttpTransport, Request, Target, Transport, tls},
     };
 
     const A: u16 = 1;
@@ -286,7 +286,8 @@ mod tests {
             _ => Reply::Silence,
         })
         .await;
-        let transport = HttpTransport::with_resolver(resolver, &HttpOptions::default()).unwrap();
+        let tls = tls::config(&[]).unwrap();
+        let transport = HttpTransport::assemble(resolver, tls, Duration::from_secs(30)).unwrap();
         for (name, timeout, error) in [
             ("inward", Duration::from_secs(30), AttemptError::BlockedAddress),
             ("nxdomain", Duration::from_secs(30), AttemptError::DnsNotFound),
