@@ -85,7 +85,7 @@ impl HttpTransport {
             .connect_timeout(connect_timeout)
             .connector_layer(MapRequestLayer::new(progress::dialling))
             .tcp_keepalive(None);
-        // The attempt's deadline is the only one.
+        // How long a peer may be silent is for the attempt's deadline to say.
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         let builder = builder.tcp_user_timeout(None);
         let client = builder

@@ -16,8 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::retry::{AttemptError, Phase};
 
-/// What is handed over at a time. The client holds at most a few pieces, so the last one is taken only
-/// when the peer has read most of those before it.
+/// What is handed over at a time. hyper holds at most 16 pieces that the operating system did not take
+/// (`MAX_BUF_LIST_BUFFERS` of its HTTP/1 writer), so that much of a payload counts as sent before it is.
 const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
