@@ -1,10 +1,13 @@
 //! HTTP/1.1 over guarded connections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use ::http::{HeaderMap, Method};
 use reqwest::{Body, Client, Response, redirect, retry};
-use rustls::ClientConfig;
+use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 use tower::util::MapRequestLayer;
 
@@ -15,7 +18,7 @@ use super::{
     tls,
 };
 use crate::{
-    Error, ErrorCode, Result,
+    Result,
     guard::Guard,
     retry::{AttemptError, Phase},
 };
@@ -55,43 +58,28 @@ impl Default for HttpOptions {
 /// decompression. It belongs to the tokio runtime that it is first used on.
 #[derive(Clone)]
 pub struct HttpTransport {
-    client: Client,
+    client: Arc<LazyClient>,
     guard: Arc<Guard>,
 }
 
+/// A client that is made at the first request, because it reads the system's root certificates.
+type LazyClient = LazyLock<Result<Client, Failure>, Box<dyn FnOnce() -> Result<Client, Failure> + Send>>;
+
 impl HttpTransport {
-    /// Makes a transport and reads the system's root certificates; nothing is opened or started yet.
+    /// Makes a transport; nothing is opened or started yet.
     ///
     /// # Errors
     /// `invalid_config` for root certificates that are none.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let tls = tls::config(&options.extra_roots)?;
+        let roots = tls::extra_roots(&options.extra_roots)?;
         let resolver = GuardedResolver::new(Arc::new(options.guard), options.resolve_timeout);
-        Self::assemble(resolver, tls, options.connect_timeout)
+        Ok(Self::assemble(resolver, roots, options.connect_timeout))
     }
 
-    pub(super) fn assemble(resolver: GuardedResolver, tls: ClientConfig, connect_timeout: Duration) -> Result<Self> {
+    pub(super) fn assemble(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Self {
         let guard = Arc::clone(resolver.guard());
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(resolver)
-            .no_proxy()
-            .http1_only()
-            .http1_max_headers(MOST_HEADERS)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .pool_idle_timeout(POOL_IDLE)
-            .connect_timeout(connect_timeout)
-            .connector_layer(MapRequestLayer::new(progress::dialling))
-            .tcp_keepalive(None);
-        // How long a peer may be silent is for the attempt's deadline to say.
-        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-        let builder = builder.tcp_user_timeout(None);
-        let client = builder
-            .build()
-            .map_err(|error| Error::new(ErrorCode::InvalidConfig, format!("no HTTP client can be made: {error}")))?;
-        Ok(Self { client, guard })
+        let make = move || client(resolver, extra_roots, connect_timeout);
+        Self { client: Arc::new(LazyLock::new(Box::new(make))), guard }
     }
 
     async fn exchange(&self, request: Request<'_>) -> Exchange {
@@ -113,17 +101,44 @@ impl HttpTransport {
     }
 
     async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
+        let client =
+            LazyLock::force(&self.client).as_ref().map_err(|failure| Interrupted::connecting(failure.clone()))?;
         let progress = Arc::<Progress>::default();
         let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
         *message.headers_mut() = request.headers.clone();
         *message.body_mut() = Some(Body::wrap(Parcel::new(request.body.clone(), Arc::clone(&progress))));
-        match timeout_at(deadline, progress.watch(self.client.execute(message))).await {
+        match timeout_at(deadline, progress.watch(client.execute(message))).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(Interrupted::connecting(classify::connecting(&error))),
             Ok(Err(error)) => Err(Interrupted::exchanging(classify::exchanging(&error), &progress)),
             Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
+}
+
+fn client(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Result<Client, Failure> {
+    let tls = tls::config(extra_roots).map_err(|error| no_client(&error))?;
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
+        .no_proxy()
+        .http1_only()
+        .http1_max_headers(MOST_HEADERS)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .pool_idle_timeout(POOL_IDLE)
+        .connect_timeout(connect_timeout)
+        .connector_layer(MapRequestLayer::new(progress::dialling))
+        .tcp_keepalive(None);
+    // How long a peer may be silent is for the attempt's deadline to say.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(None);
+    builder.build().map_err(|error| no_client(&error))
+}
+
+fn no_client(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(AttemptError::Internal, format!("no HTTP client can be made: {error}"))
 }
 
 /// An exchange without an answer.

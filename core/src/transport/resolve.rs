@@ -109,12 +109,13 @@ mod tests {
         net::runtime::TokioRuntimeProvider,
         proto::rr::Name,
     };
+    use rustls::RootCertStore;
     use tokio::net::UdpSocket;
 
     use super::*;
     use crate::{
         retry::Phase,
-        transport::{HttpTransport, Request, Target, Transport, tls},
+        transport::{HttpTransport, Request, Target, Transport},
     };
 
     const A: u16 = 1;
@@ -286,8 +287,7 @@ mod tests {
             _ => Reply::Silence,
         })
         .await;
-        let tls = tls::config(&[]).unwrap();
-        let transport = HttpTransport::assemble(resolver, tls, Duration::from_secs(30)).unwrap();
+        let transport = HttpTransport::assemble(resolver, RootCertStore::empty(), Duration::from_secs(30));
         for (name, timeout, error) in [
             ("inward", Duration::from_secs(30), AttemptError::BlockedAddress),
             ("nxdomain", Duration::from_secs(30), AttemptError::DnsNotFound),

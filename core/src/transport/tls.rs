@@ -10,10 +10,10 @@ use rustls::{
 
 use crate::{Error, ErrorCode, Result};
 
-/// The client's side of TLS: the system's roots, and extra ones, each a PEM text of one or more.
-pub(super) fn config(extra_roots: &[String]) -> Result<ClientConfig> {
-    let mut roots = system_roots();
-    for pem in extra_roots {
+/// Takes extra root certificates, each a PEM text of one or more.
+pub(super) fn extra_roots(texts: &[String]) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for pem in texts {
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             let certificate = certificate.map_err(|error| invalid_roots(&error))?;
@@ -23,16 +23,19 @@ pub(super) fn config(extra_roots: &[String]) -> Result<ClientConfig> {
             return Err(invalid_roots(&"a text holds no PEM certificate"));
         }
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(ErrorCode::InvalidConfig, error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
+/// The client's side of TLS: trusts the system's roots, read now, and the extra ones.
+pub(super) fn config(extra_roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(with_system(extra_roots)).with_no_client_auth())
+}
+
+fn with_system(mut roots: RootCertStore) -> RootCertStore {
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
         tracing::warn!("no root certificates found on this system; using the bundled Mozilla set");
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
