@@ -121,6 +121,7 @@ fn reset(stream: &TcpStream) {
 fn assert_failed(exchange: &Exchange, error: AttemptError, phase: Phase) {
     let failure = exchange.result.as_ref().expect_err("the exchange should fail");
     assert_eq!((failure.error, exchange.phase), (error, phase), "{failure}");
+    assert!(!failure.message.contains("://"), "a URL may hold a secret: {failure}");
     assert!(!exchange.resent);
 }
 
@@ -391,13 +392,39 @@ async fn a_kept_connection_that_went_stale_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn an_answer_that_began_is_not_asked_for_again() {
+async fn an_answer_that_began_on_a_new_connection_is_not_asked_for_again() {
+    let server = stale_after(0, b"HTTP/1.1 2").await;
+    assert_failed(&server.post().await, AttemptError::ConnectionReset, Phase::Exchange);
+    assert_eq!(server.connections(), 1);
+}
+
+/// Over a kept connection the client does not tell half a head from silence.
+#[tokio::test]
+async fn half_a_head_on_a_kept_connection_counts_as_silence() {
     let server = stale_after(1, b"HTTP/1.1 2").await;
+    let transport = transport();
+    for expected in [false, true] {
+        let exchange = post(&transport, &server.url(), LONG, "{}").await;
+        assert_eq!((status(&exchange), exchange.resent), (200, expected));
+    }
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_request_is_resent_once_only() {
+    let server = Server::start(|number, mut stream| async move {
+        if read_request(&mut stream).await && number == 0 {
+            stream.write_all(OK).await.unwrap();
+            read_request(&mut stream).await;
+        }
+    })
+    .await;
     let transport = transport();
     assert_eq!(status(&post(&transport, &server.url(), LONG, "{}").await), 200);
     let exchange = post(&transport, &server.url(), LONG, "{}").await;
-    assert_failed(&exchange, AttemptError::ConnectionReset, Phase::Exchange);
-    assert_eq!(server.connections(), 1);
+    assert_eq!(exchange.result.unwrap_err().error, AttemptError::ConnectionReset);
+    assert!(exchange.resent);
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]

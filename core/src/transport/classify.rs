@@ -2,25 +2,27 @@
 
 use std::{error::Error as StdError, io};
 
-use rustls::CertificateError;
+use rustls::{CertificateError, pki_types::InvalidDnsNameError};
 
 use super::Failure;
 use crate::retry::AttemptError;
 
 /// The failure behind an error that came before there was a connection.
-pub(super) fn connecting(error: &(dyn StdError + 'static)) -> Failure {
-    classify(error, AttemptError::ConnectTimeout)
+pub(super) fn connecting(error: &reqwest::Error) -> Failure {
+    let otherwise = if error.is_timeout() { AttemptError::ConnectTimeout } else { AttemptError::Internal };
+    classify(error, AttemptError::ConnectTimeout, otherwise)
 }
 
 /// The failure behind an error that came over a connection.
-pub(super) fn exchanging(error: &(dyn StdError + 'static)) -> Failure {
-    classify(error, AttemptError::ConnectionReset)
+pub(super) fn exchanging(error: &reqwest::Error) -> Failure {
+    classify(error, AttemptError::ConnectionReset, AttemptError::Internal)
 }
 
-fn classify(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Failure {
+fn classify(error: &reqwest::Error, timed_out: AttemptError, otherwise: AttemptError) -> Failure {
     let mut code = None;
     let mut words = Vec::new();
-    let mut next = Some(error);
+    // The outermost words name the URL, which may hold a secret, and nothing else of use.
+    let mut next = error.source();
     while let Some(error) = next {
         if let Some(failure) = error.downcast_ref::<Failure>() {
             return failure.clone();
@@ -33,7 +35,7 @@ fn classify(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Failur
         next = cause(error);
     }
     words.dedup();
-    Failure::new(code.unwrap_or(AttemptError::Internal), words.join(": "))
+    Failure::new(code.unwrap_or(otherwise), words.join(": "))
 }
 
 /// An I/O error that wraps another error shows that one's cause as its own, so it is unwrapped by hand.
@@ -50,6 +52,9 @@ fn code_of(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Option<
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return http(error);
+    }
+    if error.is::<InvalidDnsNameError>() {
+        return Some(AttemptError::TlsNameMismatch);
     }
     error.downcast_ref::<io::Error>().map(|error| io(error.kind(), timed_out))
 }

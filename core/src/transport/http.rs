@@ -1,22 +1,21 @@
 //! HTTP/1.1 over guarded connections.
 
-use std::{sync::Arc, time::Duration};
-
-use ::http::{HeaderMap, Method, header::HOST};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::capture_connection},
-    rt::{TokioExecutor, TokioTimer},
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
+
+use ::http::{HeaderMap, Method};
+use reqwest::{Body, Client, Response, redirect, retry};
+use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
+use tower::util::MapRequestLayer;
 
 use super::{
     Answer, Exchange, Exchanging, Failure, Request, Transport, classify,
-    connect::{Connector, Progress},
+    progress::{self, Parcel, Progress},
     resolve::GuardedResolver,
-    tls::Tls,
-    wire::{Parcel, Passage},
+    tls,
 };
 use crate::{
     Result,
@@ -59,9 +58,12 @@ impl Default for HttpOptions {
 /// decompression. It belongs to the tokio runtime that it is first used on.
 #[derive(Clone)]
 pub struct HttpTransport {
-    client: Client<Connector, Parcel>,
+    client: Arc<LazyClient>,
     guard: Arc<Guard>,
 }
+
+/// A client that is made at the first request, because it reads the system's root certificates.
+type LazyClient = LazyLock<Result<Client, Failure>, Box<dyn FnOnce() -> Result<Client, Failure> + Send>>;
 
 impl HttpTransport {
     /// Makes a transport; nothing is opened or started yet.
@@ -69,15 +71,15 @@ impl HttpTransport {
     /// # Errors
     /// `invalid_config` for root certificates that are none.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let guard = Arc::new(options.guard);
-        let resolver = GuardedResolver::new(Arc::clone(&guard), options.resolve_timeout);
-        let connector = Connector::new(resolver, Tls::new(&options.extra_roots)?, options.connect_timeout);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .http1_max_headers(MOST_HEADERS)
-            .build(connector);
-        Ok(Self { client, guard })
+        let roots = tls::extra_roots(&options.extra_roots)?;
+        let resolver = GuardedResolver::new(Arc::new(options.guard), options.resolve_timeout);
+        Ok(Self::assemble(resolver, roots, options.connect_timeout))
+    }
+
+    pub(super) fn assemble(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Self {
+        let guard = Arc::clone(resolver.guard());
+        let make = move || client(resolver, extra_roots, connect_timeout);
+        Self { client: Arc::new(LazyLock::new(Box::new(make))), guard }
     }
 
     async fn exchange(&self, request: Request<'_>) -> Exchange {
@@ -98,35 +100,52 @@ impl HttpTransport {
         }
     }
 
-    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<hyper::Response<Incoming>, Interrupted> {
-        let passage = Arc::<Passage>::default();
-        let mut message = hyper::Request::new(Parcel::new(request.body.clone(), Arc::clone(&passage)));
-        *message.method_mut() = Method::POST;
-        *message.uri_mut() = request.target.uri.clone();
-        *message.headers_mut() = request.headers.clone();
-        message.headers_mut().insert(HOST, request.target.host.clone());
-        let connection = capture_connection(&mut message);
-        message.body_mut().watch(connection);
-
+    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
+        let client =
+            LazyLock::force(&self.client).as_ref().map_err(|failure| Interrupted::connecting(failure.clone()))?;
         let progress = Arc::<Progress>::default();
-        match timeout_at(deadline, progress.watch(self.client.request(message))).await {
+        let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
+        *message.headers_mut() = request.headers.clone();
+        *message.body_mut() = Some(Body::wrap(Parcel::new(request.body.clone(), Arc::clone(&progress))));
+        match timeout_at(deadline, progress.watch(client.execute(message))).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(Interrupted::connecting(classify::connecting(&error))),
-            Ok(Err(error)) => Err(Interrupted {
-                failure: classify::exchanging(&error),
-                phase: Phase::Exchange,
-                stale: passage.met_silence(),
-            }),
-            Err(_) => Err(Interrupted::by_deadline(&passage, &progress)),
+            Ok(Err(error)) => Err(Interrupted::exchanging(classify::exchanging(&error), &progress)),
+            Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
+}
+
+fn client(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Result<Client, Failure> {
+    let tls = tls::config(extra_roots).map_err(|error| no_client(&error))?;
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
+        .no_proxy()
+        .http1_only()
+        .http1_max_headers(MOST_HEADERS)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .pool_idle_timeout(POOL_IDLE)
+        .connect_timeout(connect_timeout)
+        .connector_layer(MapRequestLayer::new(progress::dialling))
+        .tcp_keepalive(None);
+    // How long a peer may be silent is for the attempt's deadline to say.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(None);
+    builder.build().map_err(|error| no_client(&error))
+}
+
+fn no_client(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(AttemptError::Internal, format!("no HTTP client can be made: {error}"))
 }
 
 /// An exchange without an answer.
 struct Interrupted {
     failure: Failure,
     phase: Phase,
-    /// A kept-alive connection was gone before the answer's first byte.
+    /// A kept-alive connection was gone before the answer's head.
     stale: bool,
 }
 
@@ -142,34 +161,34 @@ impl Interrupted {
         Self { failure, phase, stale: false }
     }
 
-    fn by_deadline(passage: &Passage, progress: &Progress) -> Self {
-        let (error, phase) = match (passage.is_under_way(), progress.phase()) {
-            (true, _) if passage.is_handed_over() => (AttemptError::ResponseTimeout, Phase::Exchange),
-            (true, _) => (AttemptError::WriteTimeout, Phase::Exchange),
-            (false, Phase::Resolve) => (AttemptError::DnsTimeout, Phase::Resolve),
-            (false, _) => (AttemptError::ConnectTimeout, Phase::Connect),
-        };
+    fn exchanging(failure: Failure, progress: &Progress) -> Self {
+        let stale = failure.error == AttemptError::ConnectionReset && !progress.has_dialled();
+        Self { failure, phase: Phase::Exchange, stale }
+    }
+
+    fn by_deadline(progress: &Progress) -> Self {
+        let (error, phase) = progress.overdue();
         Self { failure: Failure::new(error, "the attempt's deadline passed"), phase, stale: false }
     }
 }
 
 /// Judges the head, then reads of the body what is worth reading. Whatever happens to the body, the
 /// status stands.
-async fn read(response: hyper::Response<Incoming>, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
-    let (head, body) = response.into_parts();
-    if let Some(failure) = judge_head(&head.headers) {
+async fn read(mut response: Response, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
+    if let Some(failure) = judge_head(response.headers()) {
         return (Err(failure), Phase::Exchange);
     }
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
     let mut kept = Vec::new();
     // A deadline or a broken body ends the reading; what came until then is kept.
-    let _ = timeout_at(deadline, read_body(body, &mut kept)).await;
-    (Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: kept.into() }), Phase::Body)
+    let _ = timeout_at(deadline, read_body(response, &mut kept)).await;
+    (Ok(Answer { status, headers, body: kept.into() }), Phase::Body)
 }
 
-async fn read_body(mut body: Incoming, kept: &mut Vec<u8>) {
+async fn read_body(mut response: Response, kept: &mut Vec<u8>) {
     let mut read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(data) = frame.into_data() else { continue };
+    while let Ok(Some(data)) = response.chunk().await {
         read += data.len();
         // Copied, because a slice would hold the connection's whole buffer.
         kept.extend_from_slice(&data[..data.len().min(MOST_BODY_KEPT - kept.len())]);

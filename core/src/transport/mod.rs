@@ -4,16 +4,15 @@
 //! answer, or an [`AttemptError`] and how far it came. Whether to try again is not its business.
 
 mod classify;
-mod connect;
 mod http;
+mod progress;
 mod resolve;
 mod scripted;
 mod tls;
-mod wire;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use ::http::{HeaderMap, HeaderValue, Uri};
+use ::http::{HeaderMap, Uri};
 use bytes::Bytes;
 use url::Url;
 
@@ -94,12 +93,10 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// A URL that was parsed once, in the two forms that its readers want.
+/// A URL that can be requested.
 #[derive(Clone)]
 pub struct Target {
     url: Url,
-    uri: Uri,
-    host: HeaderValue,
 }
 
 impl Target {
@@ -109,20 +106,17 @@ impl Target {
     /// `invalid_url`.
     pub fn parse(text: &str) -> Result<Self> {
         let url = parse_url(text)?;
-        let uri: Uri = url.as_str().parse().map_err(|error| unusable(&error))?;
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let host = HeaderValue::from_str(authority).map_err(|error| unusable(&error))?;
-        Ok(Self { url, uri, host })
+        // The client wants it in this form, whose rules are its own.
+        match url.as_str().parse::<Uri>() {
+            Ok(_) => Ok(Self { url }),
+            Err(error) => Err(Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}"))),
+        }
     }
 
     /// The URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
-}
-
-fn unusable(error: &dyn fmt::Display) -> Error {
-    Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}"))
 }
 
 /// Paths and queries of webhook URLs hold secrets, so only the origin is shown.

@@ -2,9 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -13,14 +11,10 @@ use hickory_resolver::{
     config::{LookupIpStrategy, ResolverOpts},
     net::NetError,
 };
-use hyper_util::client::legacy::connect::dns::Name;
-use tower_service::Service;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::Failure;
-use crate::{
-    guard::Guard,
-    retry::{AttemptError, Phase},
-};
+use super::{Failure, progress};
+use crate::{guard::Guard, retry::AttemptError};
 
 /// How many of a name's addresses are tried.
 const MOST_DIALLED: usize = 8;
@@ -37,6 +31,10 @@ pub(super) struct GuardedResolver {
 impl GuardedResolver {
     pub(super) fn new(guard: Arc<Guard>, limit: Duration) -> Self {
         Self { guard, limit, resolver: Arc::default() }
+    }
+
+    pub(super) fn guard(&self) -> &Arc<Guard> {
+        &self.guard
     }
 
     async fn lookup(&self, name: &str) -> Result<Vec<SocketAddr>, Failure> {
@@ -87,21 +85,12 @@ fn failure(error: &NetError) -> Failure {
     Failure::new(code, error.to_string())
 }
 
-impl Service<Name> for GuardedResolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let addresses = resolver.lookup(name.as_str()).await?;
-            super::connect::enter(Phase::Connect);
-            Ok(addresses.into_iter())
+            let addresses = progress::resolving(resolver.lookup(name.as_str())).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
@@ -113,14 +102,21 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering::SeqCst},
     };
 
+    use ::http::HeaderMap;
+    use bytes::Bytes;
     use hickory_resolver::{
         config::{ConnectionConfig, NameServerConfig, ResolverConfig},
         net::runtime::TokioRuntimeProvider,
         proto::rr::Name,
     };
+    use rustls::RootCertStore;
     use tokio::net::UdpSocket;
 
     use super::*;
+    use crate::{
+        retry::Phase,
+        transport::{HttpTransport, Request, Target, Transport},
+    };
 
     const A: u16 = 1;
     const CNAME: u16 = 5;
@@ -280,5 +276,29 @@ mod tests {
         })
         .await;
         assert_eq!(resolver.lookup("db").await.unwrap_err().error, AttemptError::DnsNotFound);
+    }
+
+    #[tokio::test]
+    async fn a_request_ends_as_its_lookup_does() {
+        let limit = Duration::from_millis(300);
+        let resolver = resolver(limit, |name| match name {
+            "inward.example" => Reply::Addresses(vec![ip("127.0.0.1")]),
+            "nxdomain.example" => Reply::Code(3),
+            _ => Reply::Silence,
+        })
+        .await;
+        let transport = HttpTransport::assemble(resolver, RootCertStore::empty(), Duration::from_secs(30));
+        for (name, timeout, error) in [
+            ("inward", Duration::from_secs(30), AttemptError::BlockedAddress),
+            ("nxdomain", Duration::from_secs(30), AttemptError::DnsNotFound),
+            ("silent", Duration::from_secs(30), AttemptError::DnsTimeout),
+            ("silent", limit / 2, AttemptError::DnsTimeout),
+        ] {
+            let target = Target::parse(&format!("https://{name}.example/")).unwrap();
+            let request = Request { target: &target, headers: HeaderMap::new(), body: Bytes::new(), timeout };
+            let exchange = transport.send(request).await;
+            let failure = exchange.result.unwrap_err();
+            assert_eq!((failure.error, exchange.phase), (error, Phase::Resolve), "{name}: {failure}");
+        }
     }
 }
