@@ -271,8 +271,7 @@ impl ReplayGuard {
         let verified = verified.cast::<Verified>().map_err(|_| {
             convert::invalid_config(format!("release takes what verify returned, not {}", type_of(verified)))
         })?;
-        self.0.release(&verified.get().0);
-        Ok(())
+        Ok(self.0.release(&verified.get().0)?)
     }
 
     fn __repr__(&self) -> String {

@@ -31,7 +31,7 @@ pub use engine::{Attempt, Breaker, Endpoint, EndpointBuilder, EndpointOptions, R
 pub use error::{Error, ErrorCode, ErrorKind, Result};
 pub use headers::HeaderSource;
 pub use message::{Message, MessageId};
-pub use replay::ReplayGuard;
+pub use replay::{ReplayGuard, ReplayStore};
 #[cfg(feature = "send")]
 pub use retry::{Jitter, RetryOn, RetryPolicy};
 pub use ring::{Key, KeyRing, KeyStats};

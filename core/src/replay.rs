@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -25,16 +25,49 @@ const DEFAULT_CAPACITY: usize = 100_000;
 /// What a guard is asked to remember of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The print under the version that matched.
     own: Print,
-    /// The prints that the message would have under weaker versions.
     weaker: Vec<Print>,
     expires: Timestamp,
 }
 
+impl Claim {
+    /// The print under the version that matched.
+    pub fn own(&self) -> &[u8; 32] {
+        &self.own
+    }
+
+    /// The prints that the message would have under weaker versions.
+    pub fn weaker(&self) -> &[[u8; 32]] {
+        &self.weaker
+    }
+
+    /// The last second in which the message could be accepted.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+/// Where a guard keeps what it has seen; the memory of the process is one place.
+///
+/// Calls may come from many threads at once, and of several claims of one message exactly one may succeed.
+pub trait ReplayStore: fmt::Debug + Send + Sync {
+    /// Claims the message's own print and notes the weaker ones, in one step, until they expire.
+    ///
+    /// # Errors
+    /// `replayed` when the own print is claimed or noted, or a weaker one is claimed; `storage_full` when there is no room, since
+    /// forgetting would let a copy in; `storage_unavailable` when the store can not be reached.
+    fn claim(&self, claim: &Claim, now: Timestamp) -> Result<()>;
+
+    /// Takes the claim of the own print back, and leaves the notes.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    fn release(&self, claim: &Claim) -> Result<()>;
+}
+
 /// Remembers verified messages until they are too old to be accepted anyway, and refuses their copies.
 ///
-/// Lives in this process's memory and is shared by its clones. When it is full it refuses with `storage_full` rather than forget.
+/// Lives in this process's memory unless it is given a [`ReplayStore`], and is shared by its clones. When it is full it refuses with `storage_full` rather than forget.
 /// It stops copies; a sender that was not answered sends the same event again with a fresh timestamp, so handlers
 /// still have to be idempotent by the message id.
 ///
@@ -48,23 +81,28 @@ pub struct Claim {
 ///
 /// let first = verifier.verify_at("{}", &headers, now)?;
 /// assert_eq!(verifier.verify_at("{}", &headers, now).unwrap_err().code(), ErrorCode::Replayed);
-/// guard.release(&first); // the handler failed: let the copy in
+/// guard.release(&first)?; // the handler failed: let the copy in
 /// assert!(verifier.verify_at("{}", &headers, now).is_ok());
 /// # Ok::<(), hookseal::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ReplayGuard {
-    seen: Arc<Mutex<Seen>>,
+    store: Arc<dyn ReplayStore>,
+}
+
+/// The store in this process's memory.
+struct Memory {
+    seen: Mutex<Seen>,
 }
 
 struct Seen {
     capacity: usize,
-    prints: HashMap<Print, Memory>,
+    prints: HashMap<Print, Entry>,
     by_expiry: BTreeSet<(Timestamp, Print)>,
 }
 
 #[derive(Clone, Copy)]
-struct Memory {
+struct Entry {
     /// Claimed by an accepted message, or only noted as the weaker print of one.
     is_claimed: bool,
     expires: Timestamp,
@@ -79,68 +117,88 @@ impl ReplayGuard {
         if capacity == 0 {
             return Err(Error::new(ErrorCode::InvalidConfig, "a replay guard needs a capacity of at least 1"));
         }
-        let seen = Seen { capacity, prints: HashMap::new(), by_expiry: BTreeSet::new() };
-        Ok(Self { seen: Arc::new(Mutex::new(seen)) })
+        Ok(Self::with_store(Memory::new(capacity)))
+    }
+
+    /// A guard over a store of your own, such as one that several machines share.
+    pub fn with_store(store: impl ReplayStore + 'static) -> Self {
+        Self { store: Arc::new(store) }
     }
 
     /// Lets copies of a message in again, because its handler failed.
-    pub fn release(&self, verified: &Verified) {
-        let Some(claim) = verified.claim() else { return };
-        let mut seen = self.lock();
-        if let Some(memory) = seen.prints.get(&claim.own).copied().filter(|memory| memory.is_claimed) {
-            seen.prints.remove(&claim.own);
-            seen.by_expiry.remove(&(memory.expires, claim.own));
-        }
+    ///
+    /// # Errors
+    /// What the store answers; the memory of the process never fails.
+    pub fn release(&self, verified: &Verified) -> Result<()> {
+        verified.claim().map_or(Ok(()), |claim| self.store.release(claim))
     }
 
     /// Claims a message for its caller, who is the only one to get `Ok` until it expires.
     pub(crate) fn claim(&self, claim: &Claim, now: Timestamp) -> Result<()> {
-        let mut seen = self.lock();
-        seen.forget_expired(now);
-        let claimed = |print: &Print| seen.prints.get(print).is_some_and(|memory| memory.is_claimed);
-        if seen.prints.contains_key(&claim.own) || claim.weaker.iter().any(claimed) {
-            return Err(Error::new(ErrorCode::Replayed, "this message was accepted before"));
-        }
-        let fresh = 1 + claim.weaker.iter().filter(|print| !seen.prints.contains_key(*print)).count();
-        if seen.prints.len() + fresh > seen.capacity {
-            return Err(Error::new(
-                ErrorCode::StorageFull,
-                format!("the replay guard is full: {} prints", seen.prints.len()),
-            ));
-        }
-        seen.remember(claim.own, Memory { is_claimed: true, expires: claim.expires });
-        for print in &claim.weaker {
-            seen.remember(*print, Memory { is_claimed: false, expires: claim.expires });
-        }
-        Ok(())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.claim(claim, now)
     }
 }
 
 impl Default for ReplayGuard {
     /// A guard for 100,000 prints.
     fn default() -> Self {
-        let seen = Seen { capacity: DEFAULT_CAPACITY, prints: HashMap::new(), by_expiry: BTreeSet::new() };
-        Self { seen: Arc::new(Mutex::new(seen)) }
+        Self::with_store(Memory::new(DEFAULT_CAPACITY))
     }
 }
 
-impl fmt::Debug for ReplayGuard {
+impl Memory {
+    fn new(capacity: usize) -> Self {
+        Self { seen: Mutex::new(Seen { capacity, prints: HashMap::new(), by_expiry: BTreeSet::new() }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReplayStore for Memory {
+    fn claim(&self, claim: &Claim, now: Timestamp) -> Result<()> {
+        let mut seen = self.lock();
+        seen.forget_expired(now);
+        let claimed = |print: &Print| seen.prints.get(print).is_some_and(|entry| entry.is_claimed);
+        if seen.prints.contains_key(&claim.own) || claim.weaker.iter().any(claimed) {
+            return Err(Error::new(ErrorCode::Replayed, "this message was accepted before"));
+        }
+        let fresh = 1 + claim.weaker.iter().filter(|print| !seen.prints.contains_key(*print)).count();
+        if seen.prints.len() + fresh > seen.capacity {
+            let message = format!("the replay guard is full: {} prints", seen.prints.len());
+            return Err(Error::new(ErrorCode::StorageFull, message));
+        }
+        seen.remember(claim.own, Entry { is_claimed: true, expires: claim.expires });
+        for print in &claim.weaker {
+            seen.remember(*print, Entry { is_claimed: false, expires: claim.expires });
+        }
+        Ok(())
+    }
+
+    fn release(&self, claim: &Claim) -> Result<()> {
+        let mut seen = self.lock();
+        if let Some(entry) = seen.prints.get(&claim.own).copied().filter(|entry| entry.is_claimed) {
+            seen.prints.remove(&claim.own);
+            seen.by_expiry.remove(&(entry.expires, claim.own));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seen = self.lock();
-        write!(f, "ReplayGuard({} of {})", seen.prints.len(), seen.capacity)
+        write!(f, "Memory({} of {})", seen.prints.len(), seen.capacity)
     }
 }
 
 impl Seen {
-    fn remember(&mut self, print: Print, memory: Memory) {
-        if let Some(before) = self.prints.insert(print, memory) {
+    fn remember(&mut self, print: Print, entry: Entry) {
+        if let Some(before) = self.prints.insert(print, entry) {
             self.by_expiry.remove(&(before.expires, print));
         }
-        self.by_expiry.insert((memory.expires, print));
+        self.by_expiry.insert((entry.expires, print));
     }
 
     fn forget_expired(&mut self, now: Timestamp) {

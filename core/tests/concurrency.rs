@@ -12,7 +12,8 @@ use std::{
 };
 
 use hookseal::{
-    ErrorCode, Key, KeyRing, Message, ReplayGuard, Result, Secret, SignedHeaders, Signer, Timestamp, Verified, Verifier,
+    Error, ErrorCode, Key, KeyRing, Message, ReplayGuard, ReplayStore, Result, Secret, SignedHeaders, Signer,
+    Timestamp, Verified, Verifier, replay::Claim,
 };
 
 const NOW: Timestamp = Timestamp::from_unix(1_700_000_000);
@@ -109,7 +110,7 @@ fn after_a_release_one_copy_comes_in_again() {
     for _ in 0..5 {
         let verdicts = at_once(|_| verifier.verify_at(BODY, &headers, NOW));
         assert_eq!(count(&verdicts), BTreeMap::from([("ok", 1), ("replayed", THREADS - 1)]));
-        guard.release(verdicts.iter().flatten().next().unwrap());
+        guard.release(verdicts.iter().flatten().next().unwrap()).unwrap();
     }
 }
 
@@ -119,7 +120,7 @@ fn a_release_leaves_the_stripped_copy_shut_out() {
     let guard = ReplayGuard::new(10).unwrap();
     let verifier = verifier(secret("a"), &guard);
     let full = sign("a", BODY);
-    guard.release(&verifier.verify_at(BODY, &full, NOW).unwrap());
+    guard.release(&verifier.verify_at(BODY, &full, NOW).unwrap()).unwrap();
     assert_eq!(verifier.verify_at(BODY, &strip(&full), NOW).unwrap_err().code(), ErrorCode::Replayed);
     assert!(verifier.verify_at(BODY, &full, NOW).is_ok());
 }
@@ -218,4 +219,27 @@ fn strip(headers: &SignedHeaders) -> Vec<(String, String)> {
     assert_eq!(elements.len(), 2);
     pairs[0].1 = elements.join(",");
     pairs
+}
+
+/// V-72.
+#[test]
+fn a_store_that_can_not_be_reached_refuses() {
+    #[derive(Debug)]
+    struct Gone;
+
+    impl ReplayStore for Gone {
+        fn claim(&self, claim: &Claim, _: Timestamp) -> Result<()> {
+            assert_eq!((claim.weaker().len(), claim.expires()), (1, Timestamp::from_unix(NOW.as_unix() + 300)));
+            Err(Error::new(ErrorCode::StorageUnavailable, "the store is gone"))
+        }
+
+        fn release(&self, _: &Claim) -> Result<()> {
+            unreachable!("nothing was claimed")
+        }
+    }
+
+    let verifier = verifier(secret("a"), &ReplayGuard::with_store(Gone));
+    let refused = verifier.verify_at(BODY, &sign("a", BODY), NOW).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::StorageUnavailable);
+    assert!(refused.is_retryable());
 }

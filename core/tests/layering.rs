@@ -41,6 +41,7 @@ const ROOT: &[(&str, &str)] = &[
     ("Verified", "verify"),
     ("Verifier", "verify"),
     ("ReplayGuard", "replay"),
+    ("ReplayStore", "replay"),
 ];
 
 #[test]
