@@ -20,5 +20,7 @@ pub fn guard(capacity: f64) -> Tagged<u32> {
 #[napi]
 pub fn guard_release(guard: u32, verified: u32) -> Result<()> {
     // The memory of the process never fails to forget.
-    handle::with(guard, |guard: &ReplayGuard| handle::with(verified, |verified: &Verified| drop(guard.release(verified))))?
+    handle::with(guard, |guard: &ReplayGuard| {
+        handle::with(verified, |verified: &Verified| drop(guard.release(verified)))
+    })?
 }

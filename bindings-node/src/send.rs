@@ -10,7 +10,7 @@ use std::{
 
 use hookseal::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Handle, Notice, Notices, Result, Sender, SenderOptions, Signer,
-    retry::RetryPolicy,
+    retry::RetryPolicy, sender::options_from_json,
 };
 use napi::{
     Env,
@@ -18,7 +18,7 @@ use napi::{
     threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking,
 };
 use napi_derive::napi;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::{
     convert,
@@ -31,7 +31,7 @@ use crate::{
 pub fn endpoint(options: String, signer: u32) -> napi::Result<Tagged<u32>> {
     let signer: Signer = handle::get(signer)?;
     Ok(tagged(|| {
-        let options: EndpointOptions = read(&options)?;
+        let options: EndpointOptions = options_from_json(&options)?;
         Endpoint::from_options(options, Some(signer)).map(handle::keep)
     }))
 }
@@ -73,7 +73,7 @@ struct Courier {
 #[napi]
 pub fn sender(options: String, wake: Option<Function<'_, (), ()>>) -> napi::Result<Tagged<u32>> {
     let made = (|| {
-        let options: SenderOptions = read(&options)?;
+        let options: SenderOptions = options_from_json(&options)?;
         Sender::builder().options(options).runtime(runtime::handle()?.clone()).build()
     })();
     let sender = match made {
@@ -207,16 +207,6 @@ fn sender_of(handle: u32) -> napi::Result<Sender> {
 
 fn limit(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
     seconds.map(|seconds| convert::duration(name, seconds)).transpose()
-}
-
-fn read<T: DeserializeOwned>(json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| Error::new(ErrorCode::InvalidConfig, plain(&error)))
-}
-
-/// The error's message without the place in a text that the caller never saw.
-fn plain(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {

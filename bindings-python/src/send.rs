@@ -8,9 +8,11 @@ use std::{
     time::Duration,
 };
 
-use hookseal::{EndpointOptions, Error, ErrorCode, Event, Notices, SenderOptions, retry::RetryPolicy};
+use hookseal::{
+    EndpointOptions, Error, ErrorCode, Event, Notices, SenderOptions, retry::RetryPolicy, sender::options_from_json,
+};
 use pyo3::{prelude::*, types::PyBytes};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::{
     convert,
@@ -30,7 +32,7 @@ impl Endpoint {
     #[new]
     #[pyo3(signature = (options, signer, /))]
     fn new(options: &str, signer: &Bound<'_, Signer>) -> Result<Self> {
-        let options: EndpointOptions = parse(options)?;
+        let options: EndpointOptions = options_from_json(options)?;
         Ok(Self(hookseal::Endpoint::from_options(options, Some(signer.get().0.clone()))?))
     }
 
@@ -64,7 +66,7 @@ impl Courier {
     #[new]
     #[pyo3(signature = (options, on_event, /))]
     fn new(options: &str, on_event: Option<Py<PyAny>>) -> Result<Self> {
-        let options: SenderOptions = parse(options)?;
+        let options: SenderOptions = options_from_json(options)?;
         hookseal::Sender::new(options.clone())?;
         Ok(Self {
             options,
@@ -190,7 +192,7 @@ impl Job {
 #[pyfunction]
 #[pyo3(signature = (record, /))]
 pub(crate) fn retry_policy(record: &str) -> Result<String> {
-    Ok(text(&parse::<RetryPolicy>(record)?)?)
+    Ok(text(&options_from_json::<RetryPolicy>(record)?)?)
 }
 
 /// The outbox's retry policy.
@@ -232,23 +234,6 @@ fn event(
         event = event.content_type(convert::text(content_type, "content_type", ErrorCode::InvalidHeader)?)?;
     }
     Ok(event)
-}
-
-/// Options from JSON; the error names the field, and never shows a value.
-fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.inner().to_string();
-        let cause = cause.split(" at line ").next().unwrap_or_default();
-        let message = match path.split(['.', '[']).next().unwrap_or_default() {
-            "bearer" | "basic_auth" | "headers" => format!("{path} has the wrong type"),
-            "" => cause.to_owned(),
-            first if cause.starts_with(first) => cause.to_owned(),
-            _ => format!("{path}: {cause}"),
-        };
-        Error::new(ErrorCode::InvalidConfig, message)
-    })
 }
 
 fn record<T: Serialize>(value: &T) -> Result<Answer, Error> {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hookseal::{Error, ErrorCode, Timestamp};
-use serde::de::DeserializeOwned;
 
 use crate::error::NativeError;
 
@@ -36,10 +35,6 @@ pub(crate) fn timestamp_or_now(seconds: Option<i64>) -> Result<Timestamp, Native
 /// More than this machine can address is as good as no limit.
 pub(crate) fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-pub(crate) fn parse<T: DeserializeOwned>(options: &str) -> Result<T, Error> {
-    serde_json::from_str(options).map_err(|error| Error::new(ErrorCode::InvalidConfig, error.to_string()))
 }
 
 pub(crate) fn seconds(seconds: f64) -> Result<Duration, Error> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use hookseal::{
     diagnose::{Received, diagnose},
     retry::plan,
+    sender::options_from_json,
 };
 
 use crate::{
-    convert::{NativeHeader, pairs, parse, seconds, timestamp_or_now},
+    convert::{NativeHeader, pairs, seconds, timestamp_or_now},
     error::NativeError,
     keys::{NativeScheme, NativeSecret},
 };
@@ -55,7 +56,7 @@ pub struct NativePlan {
 /// `retry::plan`; the policy is JSON, the outage in seconds.
 #[uniffi::export]
 pub fn retry_plan(policy: &str, outage: f64, seed: u64) -> Result<NativePlan, NativeError> {
-    let plan = plan(&parse(policy)?, seconds(outage)?, seed)?;
+    let plan = plan(&options_from_json(policy)?, seconds(outage)?, seed)?;
     Ok(NativePlan {
         attempts: plan.attempts.iter().map(std::time::Duration::as_secs_f64).collect(),
         reason: plan.reason.map(|reason| reason.as_str().to_owned()),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hookseal::{Attempt, Delivery, Endpoint, Error, Event, Handle, Notice, Notices, Sender};
+use hookseal::{Attempt, Delivery, Endpoint, Error, Event, Handle, Notice, Notices, Sender, sender::options_from_json};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
-    convert::{NativeHeader, parse, seconds},
+    convert::{NativeHeader, seconds},
     error::NativeError,
     runtime::{NativeWait, handle},
     verify::NativeSigner,
@@ -22,7 +22,7 @@ impl NativeEndpoint {
     /// `Endpoint::from_options`; the options are JSON.
     #[uniffi::constructor]
     pub fn new(options: &str, signer: &NativeSigner) -> Result<Self, NativeError> {
-        Ok(Self(Endpoint::from_options(parse(options)?, Some(signer.0.clone()))?))
+        Ok(Self(Endpoint::from_options(options_from_json(options)?, Some(signer.0.clone()))?))
     }
 
     /// `Endpoint::url`.
@@ -79,7 +79,7 @@ impl NativeSender {
     /// `Sender::builder`; the options are JSON.
     #[uniffi::constructor]
     pub fn new(options: &str) -> Result<Self, NativeError> {
-        Ok(Self(Sender::builder().options(parse(options)?).runtime(handle()?).build()?))
+        Ok(Self(Sender::builder().options(options_from_json(options)?).runtime(handle()?).build()?))
     }
 
     /// `Sender::send`.

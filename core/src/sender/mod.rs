@@ -5,6 +5,7 @@
 //! has made an attempt goes on with the next one. So there is no dispatcher to wait for, and one timer.
 
 mod builder;
+mod data;
 mod delivery;
 mod event;
 mod handle;
@@ -20,6 +21,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use self::shared::Shared;
 pub use self::{
     builder::SenderBuilder,
+    data::options_from_json,
     delivery::{Delivery, Status},
     event::Event,
     handle::Handle,
