@@ -146,7 +146,8 @@ print("ok")
 )
 def test_ctrl_c_ends_a_blocking_wait(sink: Sink, wait: str) -> None:
     code = f"""
-import sys, hookseal
+import signal, sys, hookseal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background inherits that it is ignored
 endpoint = hookseal.Endpoint(sys.argv[1], secrets=["whsec_demo"], timeout=25)
 try:
     with hookseal.Sender(allow_private=True) as sender:
