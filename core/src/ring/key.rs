@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorCode, Result, Secret,
-    encoding::{decode_base64, decode_hex, encode_base64, encode_hex},
+    encoding::{decode_base64, decode_hex, encode_base64, encode_hex, is_hex},
     scheme::{
         Algorithm, Encoding, KeyRule, Scheme, Version,
         template::{Content, Template},
@@ -153,7 +153,20 @@ impl Prepared {
 
 /// Whether `text` has the exact length and alphabet of the version's signatures.
 pub(crate) fn is_well_formed(version: &Version, text: &[u8]) -> bool {
-    Fixed::read(version, text).is_some()
+    match (version.encoding, signature_length(version.algorithm)) {
+        (Encoding::Hex, Some(length)) => is_hex(text, length),
+        _ => Fixed::read(version, text).is_some(),
+    }
+}
+
+/// How many bytes a signature has; a token has no fixed length.
+fn signature_length(algorithm: Algorithm) -> Option<usize> {
+    match algorithm {
+        Algorithm::HmacSha1 => Some(20),
+        Algorithm::HmacSha256 => Some(32),
+        Algorithm::HmacSha512 | Algorithm::Ed25519 => Some(MAX_SIGNATURE),
+        Algorithm::Token => None,
+    }
 }
 
 /// Whether `is_it` for any of the texts that are well formed; all are asked.
@@ -177,12 +190,7 @@ impl Fixed {
 
     /// Decodes a signature; a token stands for its SHA-256.
     fn read(version: &Version, text: &[u8]) -> Option<Self> {
-        let length = match version.algorithm {
-            Algorithm::HmacSha1 => 20,
-            Algorithm::HmacSha256 => 32,
-            Algorithm::HmacSha512 | Algorithm::Ed25519 => MAX_SIGNATURE,
-            Algorithm::Token => return Some(Self::new(&Sha256::digest(text))),
-        };
+        let Some(length) = signature_length(version.algorithm) else { return Some(Self::new(&Sha256::digest(text))) };
         let mut fixed = Self { length, bytes: [0; MAX_SIGNATURE] };
         let out = &mut fixed.bytes[..length];
         let is_good = match version.encoding {
