@@ -1,5 +1,7 @@
 //! What a request says: the signature header sorted, and the headers that a signature covers.
 
+use arrayvec::ArrayVec;
+
 use super::{doubled, malformed, missing};
 use crate::{
     Error, ErrorCode, Result, Scheme, Timestamp,
@@ -14,24 +16,16 @@ use crate::{
 
 const MAX_ELEMENTS: usize = 64;
 
-/// The timestamps in the signature header, and the values of the versions that are accepted.
+/// The timestamps in the signature header, and the values of the versions that are accepted, each with its version's index.
 pub(super) struct Received<'h> {
     timestamp: Found<'h>,
-    values: [&'h [u8]; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
-    versions: [u8; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
-    count: usize,
+    values: ArrayVec<(usize, &'h [u8]), { MAX_SIGNATURES + MAX_ED25519_SIGNATURES }>,
     ed25519_count: usize,
 }
 
 impl<'h> Received<'h> {
     pub(super) fn new() -> Self {
-        Self {
-            timestamp: Found::Absent,
-            values: [b""; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
-            versions: [0; MAX_SIGNATURES + MAX_ED25519_SIGNATURES],
-            count: 0,
-            ed25519_count: 0,
-        }
+        Self { timestamp: Found::Absent, values: ArrayVec::new(), ed25519_count: 0 }
     }
 
     /// Sorts the header's elements; only the first `accepted` versions count, and of these the ones with a live key.
@@ -69,13 +63,11 @@ impl<'h> Received<'h> {
     }
 
     fn push(&mut self, index: usize, value: &'h [u8], is_ed25519: bool) -> Result<()> {
-        let others = self.count - self.ed25519_count;
+        let others = self.values.len() - self.ed25519_count;
         if (is_ed25519 && self.ed25519_count == MAX_ED25519_SIGNATURES) || (!is_ed25519 && others == MAX_SIGNATURES) {
             return Err(too_many());
         }
-        self.values[self.count] = value;
-        self.versions[self.count] = u8::try_from(index).unwrap_or(u8::MAX);
-        self.count += 1;
+        self.values.push((index, value));
         self.ed25519_count += usize::from(is_ed25519);
         Ok(())
     }
@@ -114,7 +106,7 @@ impl<'h> Received<'h> {
     }
 
     pub(super) fn has(&self, index: usize) -> bool {
-        self.versions[..self.count].iter().any(|of| usize::from(*of) == index)
+        self.values.iter().any(|(of, _)| *of == index)
     }
 
     /// The values of a version, of which one at least has to be well formed.
@@ -124,8 +116,7 @@ impl<'h> Received<'h> {
         version: &Version,
         index: usize,
     ) -> Result<impl Iterator<Item = &'h [u8]> + Clone + use<'_, 'h>> {
-        let all = self.versions[..self.count].iter().zip(&self.values);
-        let values = all.filter(move |(of, _)| usize::from(**of) == index).map(|(_, value)| *value);
+        let values = self.values.iter().filter(move |(of, _)| *of == index).map(|(_, value)| *value);
         if values.clone().any(|value| is_well_formed(version, value)) {
             return Ok(values);
         }
