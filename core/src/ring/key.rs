@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorCode, Result, Secret,
-    encoding::{decode_base64, decode_hex, encode_base64, encode_hex, is_hex},
+    encoding::{decode_base64, decode_hex, encode_base64, encode_hex},
     scheme::{
         Algorithm, Encoding, KeyRule, Scheme, Version,
         template::{Content, Template},
@@ -106,7 +106,7 @@ impl Prepared {
         })
     }
 
-    /// Whether one of the texts is this key's signature over `content`.
+    /// Whether one of the candidates is this key's signature over `content`.
     ///
     /// The MAC is computed once and compared with every candidate in constant time: the time taken tells neither
     /// which candidate came close nor by how much. It may tell how many candidates there were.
@@ -114,12 +114,12 @@ impl Prepared {
         &self,
         version: &Version,
         content: &Content<'_>,
-        texts: impl Iterator<Item = &'c [u8]>,
+        candidates: Candidates<'_, impl Iterator<Item = &'c [u8]>>,
     ) -> bool {
         match self {
             Self::Public(key) => {
                 let message = joined(&version.content, content);
-                any(version, texts, |candidate| {
+                candidates.any(version, |candidate| {
                     let signature = Signature::from_bytes(&candidate.bytes);
                     Choice::from(u8::from(key.verify_strict(&message, &signature).is_ok()))
                 })
@@ -127,11 +127,11 @@ impl Prepared {
             Self::Private(_) => false,
             Self::Token { digest, .. } => {
                 let expected = Fixed::new(digest);
-                any(version, texts, |candidate| expected.is_same(candidate))
+                candidates.any(version, |candidate| expected.is_same(candidate))
             }
             _ => {
                 let mac = self.mac(&version.content, content);
-                any(version, texts, |candidate| mac.is_same(candidate))
+                candidates.any(version, |candidate| mac.is_same(candidate))
             }
         }
     }
@@ -151,14 +151,6 @@ impl Prepared {
     }
 }
 
-/// Whether `text` has the exact length and alphabet of the version's signatures.
-pub(crate) fn is_well_formed(version: &Version, text: &[u8]) -> bool {
-    match (version.encoding, signature_length(version.algorithm)) {
-        (Encoding::Hex, Some(length)) => is_hex(text, length),
-        _ => Fixed::read(version, text).is_some(),
-    }
-}
-
 /// How many bytes a signature has; a token has no fixed length.
 fn signature_length(algorithm: Algorithm) -> Option<usize> {
     match algorithm {
@@ -169,35 +161,53 @@ fn signature_length(algorithm: Algorithm) -> Option<usize> {
     }
 }
 
-/// Whether `is_it` for any of the texts that are well formed; all are asked.
-fn any<'c>(version: &Version, texts: impl Iterator<Item = &'c [u8]>, is_it: impl Fn(&Fixed) -> Choice) -> bool {
-    let candidates = texts.filter_map(|text| Fixed::read(version, text));
-    candidates.fold(Choice::from(0), |any, candidate| any | is_it(&candidate)).into()
+/// Signatures of one version as received: the first that is well formed, and the texts after it.
+#[derive(Clone)]
+pub(crate) struct Candidates<'f, I> {
+    pub(crate) first: &'f Fixed,
+    pub(crate) others: I,
 }
 
-/// A signature's bytes in a place of fixed size.
-struct Fixed {
+impl<'c, I: Iterator<Item = &'c [u8]>> Candidates<'_, I> {
+    /// Whether `is_it` for any of them; all are asked.
+    fn any(self, version: &Version, is_it: impl Fn(&Fixed) -> Choice) -> bool {
+        let mut other = Fixed::default();
+        let others = self.others.map(|text| if other.read(version, text) { is_it(&other) } else { Choice::from(0) });
+        others.fold(is_it(self.first), |any, choice| any | choice).into()
+    }
+}
+
+/// A signature's bytes in a place of fixed size, zero where it ends earlier.
+pub(crate) struct Fixed {
     length: usize,
     bytes: [u8; MAX_SIGNATURE],
 }
 
+impl Default for Fixed {
+    fn default() -> Self {
+        Self { length: 0, bytes: [0; MAX_SIGNATURE] }
+    }
+}
+
 impl Fixed {
     fn new(signature: &[u8]) -> Self {
-        let mut bytes = [0; MAX_SIGNATURE];
-        bytes[..signature.len()].copy_from_slice(signature);
-        Self { length: signature.len(), bytes }
+        let mut fixed = Self { length: signature.len(), ..Self::default() };
+        fixed.bytes[..signature.len()].copy_from_slice(signature);
+        fixed
     }
 
-    /// Decodes a signature; a token stands for its SHA-256.
-    fn read(version: &Version, text: &[u8]) -> Option<Self> {
-        let Some(length) = signature_length(version.algorithm) else { return Some(Self::new(&Sha256::digest(text))) };
-        let mut fixed = Self { length, bytes: [0; MAX_SIGNATURE] };
-        let out = &mut fixed.bytes[..length];
-        let is_good = match version.encoding {
+    /// Takes the bytes of a text that has the exact length and alphabet of the version's signatures; a token stands for its SHA-256.
+    pub(crate) fn read(&mut self, version: &Version, text: &[u8]) -> bool {
+        let Some(length) = signature_length(version.algorithm) else {
+            *self = Self::new(&Sha256::digest(text));
+            return true;
+        };
+        self.length = length;
+        let out = &mut self.bytes[..length];
+        match version.encoding {
             Encoding::Hex => decode_hex(text, out),
             Encoding::Base64 => decode_base64(text, out),
-        };
-        is_good.then_some(fixed)
+        }
     }
 
     /// Compares in constant time, eight bytes at a time; the bytes after a shorter signature are zero in both.

@@ -9,6 +9,7 @@ use crate::{
     headers::{Found, HeaderName, HeaderSource},
     public_url,
     replay::{Claim, claim_of},
+    ring::key::Fixed,
     scheme::{
         Parts,
         template::{BodyForm, Content, Field},
@@ -115,13 +116,14 @@ impl Verifier {
         let index = self.choose(scheme, &received, &covered)?;
         let version = &scheme.versions[index];
         covered.fill(&mut content, scheme, version)?;
-        let values = received.values_of(version, index)?;
+        let mut first = Fixed::default();
+        let candidates = received.candidates(version, index, &mut first)?;
         if version.content.covers(Field::Url) {
             content.url = url.ok_or_else(missing_url)?.as_bytes();
         }
         let find = |content: &Content<'_>| {
             keys.live(now).find(|(_, entry)| {
-                entry.prepared(index).is_some_and(|key| key.matches(version, content, values.clone()))
+                entry.prepared(index).is_some_and(|key| key.matches(version, content, candidates.clone()))
             })
         };
         let matched = match version.content.body_form() {

@@ -7,7 +7,10 @@ use crate::{
     Error, ErrorCode, Result, Scheme, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
     message::{is_event_type, is_id},
-    ring::{Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES, key::is_well_formed},
+    ring::{
+        Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES,
+        key::{Candidates, Fixed},
+    },
     scheme::{
         Algorithm, Parts, Place, TimestampRule, Version,
         template::{Content, Field},
@@ -109,16 +112,17 @@ impl<'h> Received<'h> {
         self.values.iter().any(|(of, _)| *of == index)
     }
 
-    /// The values of a version, of which one at least has to be well formed.
+    /// The signatures of a version, the first well-formed one of which is decoded into `first`.
     #[inline]
-    pub(super) fn values_of(
+    pub(super) fn candidates<'f>(
         &self,
         version: &Version,
         index: usize,
-    ) -> Result<impl Iterator<Item = &'h [u8]> + Clone + use<'_, 'h>> {
-        let values = self.values.iter().filter(move |(of, _)| *of == index).map(|(_, value)| *value);
-        if values.clone().any(|value| is_well_formed(version, value)) {
-            return Ok(values);
+        first: &'f mut Fixed,
+    ) -> Result<Candidates<'f, impl Iterator<Item = &'h [u8]> + Clone + use<'_, 'f, 'h>>> {
+        let mut values = self.values.iter().filter(move |(of, _)| *of == index).map(|(_, value)| *value);
+        if values.any(|value| first.read(version, value)) {
+            return Ok(Candidates { first, others: values });
         }
         let message = "no signature has the length and the alphabet of its version";
         Err(Error::new(ErrorCode::MalformedSignature, message))
