@@ -215,8 +215,8 @@ impl Fixed {
         let words = |it: &Self| -> [u64; MAX_SIGNATURE / 8] {
             std::array::from_fn(|at| u64::from_ne_bytes(std::array::from_fn(|byte| it.bytes[at * 8 + byte])))
         };
-        let used = self.length.div_ceil(8);
-        words(self)[..used].ct_eq(&words(other)[..used])
+        let pairs = words(self).into_iter().zip(words(other));
+        pairs.fold(0, |difference, (one, other)| difference | (one ^ other)).ct_eq(&0)
     }
 }
 

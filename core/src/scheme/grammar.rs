@@ -30,7 +30,7 @@ impl Grammar {
         match self {
             Self::Pairs { separator } => keyed(Some(separator), b'='),
             Self::List => keyed(Some(b' '), b','),
-            Self::Prefixed { joined } => match split(header, b'=') {
+            Self::Prefixed { joined } => match split_label(header, b'=') {
                 Some((label, values)) if !label.is_empty() => {
                     let has_value = values.iter().any(|byte| !matches!(byte, b' ' | b'\t') && Some(*byte) != joined);
                     if has_value { labelled(label, values, joined) } else { labelled(label, b"", None) }
@@ -110,7 +110,7 @@ impl<'h> Iterator for Elements<'h> {
                 if element.is_empty() {
                     continue;
                 }
-                return Some(split(element, self.key_end).filter(|(key, _)| !key.is_empty()));
+                return Some(split_label(element, self.key_end).filter(|(key, _)| !key.is_empty()));
             };
             let value = if self.separator.is_some() { trim(element) } else { element };
             if value.is_empty() && self.separator.is_some() {
@@ -119,6 +119,12 @@ impl<'h> Iterator for Elements<'h> {
             return Some(Some((label, value)));
         }
     }
+}
+
+/// Splits a label off at the first `at`; labels are too short for more than a plain search to pay.
+fn split_label(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let found = text.iter().position(|byte| *byte == at)?;
+    Some((&text[..found], &text[found + 1..]))
 }
 
 /// Splits at the first `at`; a blank stands for a tab too.

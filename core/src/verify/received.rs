@@ -53,10 +53,10 @@ impl<'h> Received<'h> {
             }
             let Some((label, value)) = found else { continue };
             well_formed = true;
-            if Some(label) == element {
+            if element.is_some_and(|element| is_same(element, label)) {
                 let is_first = matches!(self.timestamp, Found::Absent);
                 self.timestamp = if is_first { Found::One(value) } else { Found::Doubled };
-            } else if let Some(index) = scheme.versions.iter().position(|version| version.label.as_bytes() == label) {
+            } else if let Some(index) = scheme.versions.iter().position(|it| is_same(it.label.as_bytes(), label)) {
                 if index < accepted && keys.live(now).any(|(_, entry)| entry.prepared(index).is_some()) {
                     self.push(index, value, scheme.versions[index].algorithm == Algorithm::Ed25519)?;
                 }
@@ -138,11 +138,15 @@ pub(super) struct Covered<'h> {
 impl<'h> Covered<'h> {
     #[inline]
     pub(super) fn read<H: HeaderSource + ?Sized>(scheme: &Parts, headers: &'h H) -> Self {
-        let find = |field, name: &Option<HeaderName>| match name {
-            Some(name) if scheme.versions.iter().any(|it| it.content.covers(field)) => headers.header(name),
-            _ => Found::Absent,
-        };
-        Self { id: find(Field::Id, &scheme.id), event_type: find(Field::Type, &scheme.event_type) }
+        let is_covered = |field| scheme.versions.iter().any(|version| version.content.covers(field));
+        let mut covered = Self { id: Found::Absent, event_type: Found::Absent };
+        if let Some(name) = scheme.id.as_ref().filter(|_| is_covered(Field::Id)) {
+            covered.id = headers.header(name);
+        }
+        if let Some(name) = scheme.event_type.as_ref().filter(|_| is_covered(Field::Type)) {
+            covered.event_type = headers.header(name);
+        }
+        covered
     }
 
     /// Refuses headers that every version covers and that are not good.
@@ -188,6 +192,12 @@ fn good<'h>(found: Found<'h>, name: &HeaderName, is_good: fn(&[u8]) -> bool) -> 
         Found::One(text) if is_good(text) => Ok(text),
         Found::One(_) => Err(malformed(name, "breaks the character rule for ids and event types")),
     }
+}
+
+/// Compares labels, which are so short that a call would cost more than the comparison.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }
 
 fn too_many() -> Error {
