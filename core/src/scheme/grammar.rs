@@ -22,23 +22,23 @@ pub(crate) type Element<'h> = Option<(&'h [u8], &'h [u8])>;
 
 impl Grammar {
     /// The elements of `header`, the empty ones left out.
+    #[inline]
     pub(crate) fn elements(self, header: &[u8]) -> Elements<'_> {
-        let header = trim(header);
         let labelled =
             |label, values, separator| Elements { label: Some(label), rest: Some(values), separator, key_end: b'=' };
         let keyed = |separator, key_end| Elements { label: None, rest: Some(header), separator, key_end };
         match self {
             Self::Pairs { separator } => keyed(Some(separator), b'='),
             Self::List => keyed(Some(b' '), b','),
-            Self::Prefixed { joined } => match split_label(header, b'=') {
+            Self::Prefixed { joined } => match split_label(trim(header), b'=') {
                 Some((label, values)) if !label.is_empty() => {
                     let has_value = values.iter().any(|byte| !matches!(byte, b' ' | b'\t') && Some(*byte) != joined);
                     if has_value { labelled(label, values, joined) } else { labelled(label, b"", None) }
                 }
                 _ => keyed(None, b'='),
             },
-            Self::Bare | Self::Token if header.is_empty() => keyed(None, b'='),
-            Self::Bare | Self::Token => labelled(b"", header, None),
+            Self::Bare | Self::Token if trim(header).is_empty() => keyed(None, b'='),
+            Self::Bare | Self::Token => labelled(b"", trim(header), None),
         }
     }
 

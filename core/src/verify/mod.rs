@@ -137,7 +137,10 @@ impl Verifier {
         if let Some(timestamp) = timestamp {
             self.check_window(timestamp, now)?;
         }
-        let claim = self.claim(index, &content, timestamp, now)?;
+        let claim = match &self.replay {
+            Some(guard) => Some(self.claim(guard, index, &content, timestamp, now)?),
+            None => None,
+        };
         entry.count_match(now);
         Ok(Verified {
             timestamp,
@@ -208,19 +211,19 @@ impl Verifier {
 
     fn claim(
         &self,
+        guard: &ReplayGuard,
         index: usize,
         content: &Content<'_>,
         timestamp: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Option<Box<Claim>>> {
-        let Some(guard) = &self.replay else { return Ok(None) };
+    ) -> Result<Box<Claim>> {
         let expires = match (timestamp, self.window) {
             (Some(timestamp), Some((back, _))) => timestamp.plus_seconds(back),
             _ => Timestamp::from_unix(i64::MAX),
         };
         let claim = claim_of(&self.scheme, index, content, expires);
         guard.claim(&claim, now)?;
-        Ok(Some(Box::new(claim)))
+        Ok(Box::new(claim))
     }
 }
 
