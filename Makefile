@@ -8,7 +8,7 @@ help: ## list the tasks
 demo: ## send one event from every language to receivers in Python and Node, and show what happened
 	@examples/demo/run
 
-test: ## set up what is missing and run every test (about 30 minutes on a fresh machine with 2 cores)
+test: ## set up what is missing and run every test (about 15 minutes from a clean clone with 2 cores)
 	@tests/run core python node swift cross
 
 test-core: ## the Rust core, its documentation and the command line
