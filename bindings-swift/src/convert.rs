@@ -1,6 +1,6 @@
 //! Data that crosses: headers, times, and options as JSON.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use hookseal::{Error, ErrorCode, Timestamp};
 
@@ -16,11 +16,14 @@ pub struct NativeHeader {
 }
 
 pub(crate) fn pairs(headers: Vec<NativeHeader>) -> Vec<(String, Vec<u8>)> {
-    headers.into_iter().map(|header| (header.name, latin1(&header.value))).collect()
+    headers.into_iter().map(|header| (header.name, latin1(&header.value).into_owned())).collect()
 }
 
 /// Characters beyond Latin-1 become a byte that no header may hold, so they are refused like any other such byte.
-fn latin1(text: &str) -> Vec<u8> {
+pub(crate) fn latin1(text: &str) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text.as_bytes());
+    }
     text.chars().map(|character| u8::try_from(character).unwrap_or(u8::MAX)).collect()
 }
 

@@ -8,6 +8,7 @@ pub mod convert;
 pub mod diagnose;
 pub mod error;
 pub mod keys;
+mod packed;
 pub mod runtime;
 pub mod send;
 pub mod verify;

@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use hookseal::{Message, ReplayGuard, Signer, Timestamp, Verified, Verifier};
+use uniffi::Handle;
 
 use crate::{
-    convert::{NativeHeader, pairs, size, timestamp, timestamp_or_now},
+    convert::{NativeHeader, latin1, pairs, size, timestamp, timestamp_or_now},
     error::NativeError,
     keys::{NativeKeyRing, NativeScheme},
+    packed::{Packer, Unpacker},
 };
 
 /// A signer.
@@ -55,6 +57,29 @@ impl NativeSigner {
         }
         let headers = self.0.sign_at(&message, timestamp_or_now(timestamp)?)?;
         Ok(headers.into_iter().map(|(name, value)| NativeHeader { name, value }).collect())
+    }
+
+    /// `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
+    /// and value.
+    pub fn sign_packed(&self, body: &[u8], message: &[u8]) -> Result<Vec<u8>, NativeError> {
+        let mut given = Unpacker(message);
+        let timestamp = given.number()?;
+        let mut message = Message::new(body);
+        if let Some(id) = given.text()? {
+            message = message.id(id);
+        }
+        if let Some(event_type) = given.text()? {
+            message = message.event_type(event_type);
+        }
+        if let Some(url) = given.text()? {
+            message = message.url(url);
+        }
+        let mut answer = Packer::new();
+        for (name, value) in self.0.sign_at(&message, timestamp_or_now(timestamp)?)?.iter() {
+            answer.text(Some(name));
+            answer.text(Some(value));
+        }
+        Ok(answer.finish())
     }
 }
 
@@ -149,6 +174,35 @@ impl NativeVerifier {
             key_id: verified.key_id().map(str::to_owned),
             claim: self.is_guarded.then(|| Arc::new(NativeClaim(verified))),
         })
+    }
+
+    /// `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
+    /// without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
+    /// event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
+    pub fn verify_packed(&self, body: &[u8], request: &[u8]) -> Result<Vec<u8>, NativeError> {
+        let mut given = Unpacker(request);
+        let (now, url) = (timestamp_or_now(given.number()?)?, given.text()?);
+        let (mut headers, mut signature) = (Vec::with_capacity(4), None);
+        while !given.is_empty() {
+            match (given.text()?, given.text()?.unwrap_or_default()) {
+                (Some(name), value) => headers.push((name, latin1(value))),
+                (None, value) => signature = Some(value),
+            }
+        }
+        let verified = match signature {
+            Some(value) => self.verifier.verify_url_at(body, value, url, now),
+            None => self.verifier.verify_url_at(body, &headers, url, now),
+        }?;
+        let mut answer = Packer::new();
+        answer.number(verified.timestamp().map(Timestamp::as_unix));
+        answer.number(i64::try_from(verified.key_index()).ok());
+        for text in [Some(verified.version()), verified.id(), verified.event_type(), verified.key_id()] {
+            answer.text(text);
+        }
+        if self.is_guarded {
+            answer.number(Some(Handle::from_arc(Arc::new(NativeClaim(verified))).as_raw().cast_signed()));
+        }
+        Ok(answer.finish())
     }
 }
 

@@ -560,6 +560,11 @@ uint64_t uniffi_hookseal_swift_fn_constructor_nativesigner_new(uint64_t ring, ui
 RustBuffer uniffi_hookseal_swift_fn_method_nativesigner_sign(uint64_t ptr, ForeignBytes body, RustBuffer id, RustBuffer event_type, RustBuffer timestamp, RustBuffer url, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN_PACKED
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN_PACKED
+RustBuffer uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(uint64_t ptr, ForeignBytes body, ForeignBytes message, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEVERIFIER
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEVERIFIER
 uint64_t uniffi_hookseal_swift_fn_clone_nativeverifier(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -578,6 +583,11 @@ uint64_t uniffi_hookseal_swift_fn_constructor_nativeverifier_new(uint64_t ring, 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY
 RustBuffer uniffi_hookseal_swift_fn_method_nativeverifier_verify(uint64_t ptr, ForeignBytes body, RustBuffer headers, RustBuffer now, RustBuffer url, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY_PACKED
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY_PACKED
+RustBuffer uniffi_hookseal_swift_fn_method_nativeverifier_verify_packed(uint64_t ptr, ForeignBytes body, ForeignBytes request, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_EXPLAIN
@@ -1024,9 +1034,21 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativesigner_sign(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN_PACKED
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN_PACKED
+uint16_t uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY
 uint16_t uniffi_hookseal_swift_checksum_method_nativeverifier_verify(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY_PACKED
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY_PACKED
+uint16_t uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed(void
     
 );
 #endif

@@ -2258,6 +2258,12 @@ public protocol NativeSignerProtocol: AnyObject, Sendable {
      */
     func sign(body: Data, id: String?, eventType: String?, timestamp: Int64?, url: String?) throws  -> [NativeHeader]
     
+    /**
+     * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
+     * and value.
+     */
+    func signPacked(body: Data, message: Data) throws  -> Data
+    
 }
 /**
  * A signer.
@@ -2349,6 +2355,25 @@ open func sign(body: Data, id: String?, eventType: String?, timestamp: Int64?, u
 })
 }
     
+    /**
+     * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
+     * and value.
+     */
+open func signPacked(body: Data, message: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+        FfiConverterByRefBytes.lower(body) { bodyFb in
+        FfiConverterByRefBytes.lower(message) { messageFb in
+    uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(
+            self.uniffiCloneHandle(),
+        bodyFb,
+        messageFb,uniffiCallStatus
+    )
+        }
+        }
+})
+}
+    
 
     
 }
@@ -2408,6 +2433,13 @@ public protocol NativeVerifierProtocol: AnyObject, Sendable {
      * `Verifier::verify_url_at`.
      */
     func verify(body: Data, headers: NativeHeaders, now: Int64?, url: String?) throws  -> NativeVerified
+    
+    /**
+     * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
+     * without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
+     * event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
+     */
+    func verifyPacked(body: Data, request: Data) throws  -> Data
     
 }
 /**
@@ -2493,6 +2525,26 @@ open func verify(body: Data, headers: NativeHeaders, now: Int64?, url: String?)t
         FfiConverterOptionInt64.lower(now),
         FfiConverterOptionString.lower(url),uniffiCallStatus
     )
+        }
+})
+}
+    
+    /**
+     * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
+     * without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
+     * event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
+     */
+open func verifyPacked(body: Data, request: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+        FfiConverterByRefBytes.lower(body) { bodyFb in
+        FfiConverterByRefBytes.lower(request) { requestFb in
+    uniffi_hookseal_swift_fn_method_nativeverifier_verify_packed(
+            self.uniffiCloneHandle(),
+        bodyFb,
+        requestFb,uniffiCallStatus
+    )
+        }
         }
 })
 }
@@ -4795,7 +4847,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hookseal_swift_checksum_method_nativesigner_sign() != 22685) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed() != 35774) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hookseal_swift_checksum_method_nativeverifier_verify() != 32487) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed() != 63092) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_constructor_nativekeyring_new() != 58710) {
