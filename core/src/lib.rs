@@ -27,7 +27,7 @@ pub mod sender;
 pub mod transport;
 
 #[cfg(feature = "send")]
-pub use engine::{Attempt, Breaker, Endpoint, EndpointBuilder, EndpointOptions, RateLimit};
+pub use engine::{Attempt, Breaker, Endpoint, EndpointBuilder, EndpointOptions, HeaderNames, RateLimit};
 pub use error::{Error, ErrorCode, ErrorKind, Result};
 pub use headers::HeaderSource;
 pub use message::{Message, MessageId};

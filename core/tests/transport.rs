@@ -40,7 +40,9 @@ fn development() -> Guard {
 
 async fn post(transport: &HttpTransport, url: &str, timeout: Duration, body: impl Into<Bytes>) -> Exchange {
     let target = Target::parse(url).unwrap();
-    transport.send(Request { target: &target, headers: HeaderMap::new(), body: body.into(), timeout }).await
+    transport
+        .send(Request { target: &target, identity: None, headers: HeaderMap::new(), body: body.into(), timeout })
+        .await
 }
 
 /// A server that treats each connection by a function of its number, and counts them.

@@ -118,6 +118,7 @@ async fn post(options: HttpOptions, host: &str, address: SocketAddr) -> Exchange
     let target = Target::parse(&format!("https://{host}:{}/", address.port())).unwrap();
     let request = Request {
         target: &target,
+        identity: None,
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
         timeout: Duration::from_secs(30),

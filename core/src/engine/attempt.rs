@@ -7,17 +7,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
-use super::{endpoint::Endpoint, seconds};
+use super::{
+    endpoint::Endpoint,
+    names::{OwnHeaders, TRACEPARENT},
+    seconds,
+};
 use crate::{
     Message, Result, Timestamp,
     retry::{AttemptError, Outcome, Phase, parse_retry_after},
     transport::{Answer, Request, Transport},
 };
-
-const ID: HeaderName = HeaderName::from_static("x-webhook-id");
-const EVENT: HeaderName = HeaderName::from_static("x-webhook-event");
-const TIMESTAMP: HeaderName = HeaderName::from_static("x-webhook-timestamp");
-const ATTEMPT: HeaderName = HeaderName::from_static("x-webhook-attempt");
 
 /// Where the time that is signed comes from.
 pub(crate) type Clock = Arc<dyn Fn() -> Result<Timestamp> + Send + Sync>;
@@ -68,6 +67,7 @@ pub(crate) struct Shipment {
     pub(crate) event_type: Arc<str>,
     pub(crate) content_type: HeaderValue,
     pub(crate) payload: Bytes,
+    pub(crate) traceparent: Option<Box<str>>,
     pub(crate) endpoint: Endpoint,
 }
 
@@ -76,6 +76,7 @@ pub(crate) struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Clock,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) names: OwnHeaders,
     pub(crate) timeout: Duration,
 }
 
@@ -95,6 +96,7 @@ impl Engine {
             .transport
             .send(Request {
                 target: shipment.endpoint.target(),
+                identity: shipment.endpoint.identity(),
                 headers,
                 body: shipment.payload.clone(),
                 timeout: shipment.endpoint.timeout().unwrap_or(self.timeout),
@@ -129,14 +131,17 @@ impl Engine {
         let mut headers = HeaderMap::with_capacity(12 + endpoint.headers().len());
         headers.insert(header::CONTENT_TYPE, shipment.content_type.clone());
         headers.insert(header::USER_AGENT, self.user_agent.clone());
-        headers.insert(ID, HeaderValue::from_str(&shipment.id)?);
-        headers.insert(EVENT, HeaderValue::from_str(&shipment.event_type)?);
-        headers.insert(TIMESTAMP, now.as_unix().into());
-        headers.insert(ATTEMPT, number.into());
+        headers.insert(&self.names.id, HeaderValue::from_str(&shipment.id)?);
+        headers.insert(&self.names.event, HeaderValue::from_str(&shipment.event_type)?);
+        headers.insert(&self.names.timestamp, now.as_unix().into());
+        headers.insert(&self.names.attempt, number.into());
         for (name, value) in endpoint.signer().sign_at(&message, now)?.iter() {
             headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
         }
         headers.extend(endpoint.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(traceparent) = &shipment.traceparent {
+            headers.insert(TRACEPARENT, HeaderValue::from_str(traceparent)?);
+        }
         Ok(headers)
     }
 }

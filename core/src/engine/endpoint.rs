@@ -7,7 +7,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{rate::RateLimit, seconds};
-use crate::{Error, ErrorCode, Result, Scheme, Signer, retry::RetryPolicy, transport::Target};
+use crate::{
+    Error, ErrorCode, Result, Scheme, Signer,
+    retry::RetryPolicy,
+    transport::{Identity, Target},
+};
 
 const LONGEST_ID: usize = 2_048;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,6 +52,7 @@ struct Parts {
     target: Target,
     key: Arc<str>,
     signer: Signer,
+    identity: Option<Identity>,
     headers: HeaderMap,
     timeout: Option<Duration>,
     retry: Option<RetryPolicy>,
@@ -93,6 +98,7 @@ impl Endpoint {
         }
         Ok(Self(Arc::new(Parts {
             headers: options.header_map(&signer)?,
+            identity: options.identity.as_deref().map(Identity::from_pem).transpose()?,
             target,
             key,
             signer,
@@ -122,6 +128,10 @@ impl Endpoint {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.0.identity.as_ref()
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -172,6 +182,8 @@ pub struct EndpointOptions {
     pub basic_auth: Option<(String, String)>,
     /// The token for `Authorization: Bearer`.
     pub bearer: Option<String>,
+    /// For mutual TLS, in place of the sender's: one PEM text with the certificate chain and its private key.
+    pub identity: Option<String>,
 }
 
 impl EndpointOptions {
@@ -223,7 +235,7 @@ impl EndpointOptions {
     }
 }
 
-/// Headers, secrets and the path of the URL are confidential.
+/// Headers, secrets, the identity and the path of the URL are confidential.
 impl fmt::Debug for EndpointOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointOptions").finish_non_exhaustive()
@@ -281,6 +293,12 @@ impl EndpointBuilder {
         self
     }
 
+    /// Shows this certificate where the receiver asks for one: a PEM text with the chain and its private key.
+    pub fn identity(mut self, pem: impl Into<String>) -> Self {
+        self.options.identity = Some(pem.into());
+        self
+    }
+
     /// Checks all of it.
     ///
     /// # Errors
@@ -298,10 +316,14 @@ pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
     Err(Error::new(ErrorCode::InvalidConfig, format!("{field} must be more than 0 and at most 60 seconds")))
 }
 
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
+    RESERVED.contains(name)
+}
+
 fn parse_name(name: &str, signer: &Signer) -> Result<HeaderName> {
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid_header(name, "its name is no token"))?;
     let is_ours = parsed.as_str().starts_with(OUR_PREFIX)
-        || RESERVED.contains(&parsed)
+        || is_reserved(&parsed)
         || signer.header_names().any(|ours| parsed.as_str().eq_ignore_ascii_case(ours));
     if is_ours {
         return Err(invalid_header(name, "the sender writes it, or it belongs to the connection"));
@@ -309,7 +331,7 @@ fn parse_name(name: &str, signer: &Signer) -> Result<HeaderName> {
     Ok(parsed)
 }
 
-fn invalid_header(name: &str, why: &str) -> Error {
+pub(super) fn invalid_header(name: &str, why: &str) -> Error {
     Error::new(ErrorCode::InvalidHeader, format!("the header {name:?} can not be sent: {why}"))
 }
 

@@ -7,6 +7,7 @@ mod attempt;
 mod breaker;
 mod endpoint;
 mod lanes;
+mod names;
 mod rate;
 pub(crate) mod seconds;
 
@@ -14,6 +15,7 @@ pub use self::{
     attempt::Attempt,
     breaker::Breaker,
     endpoint::{Endpoint, EndpointBuilder, EndpointOptions},
+    names::HeaderNames,
     rate::RateLimit,
 };
 pub(crate) use self::{
@@ -21,4 +23,5 @@ pub(crate) use self::{
     breaker::CircuitChange,
     endpoint::check_timeout,
     lanes::{Finish, LaneId, Lanes, Slot, Slots},
+    names::{DEFAULT_PREFIX, OwnHeaders},
 };

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{Owner, Sender, options::SenderOptions, shared::Shared};
 use crate::{
     Result, Timestamp,
-    engine::{Breaker, Clock, Engine, RateLimit},
+    engine::{Breaker, Clock, Engine, HeaderNames, RateLimit},
     guard::Guard,
     retry::RetryPolicy,
-    transport::{HttpOptions, HttpTransport, Transport},
+    transport::{HttpTransport, Transport},
 };
 
 /// Chooses a [`Sender`]'s options.
@@ -82,6 +82,48 @@ impl SenderBuilder {
         self
     }
 
+    /// Trusts the root certificates of this PEM text beside the system's.
+    pub fn extra_root(mut self, pem: impl Into<String>) -> Self {
+        self.options.extra_roots.push(pem.into());
+        self
+    }
+
+    /// Shows this certificate to receivers that ask for one: a PEM text with the chain and its private key.
+    pub fn identity(mut self, pem: impl Into<String>) -> Self {
+        self.options.identity = Some(pem.into().into());
+        self
+    }
+
+    /// Sends everything through this proxy; see [`SenderOptions::proxy`].
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.options.proxy = Some(url.into().into());
+        self
+    }
+
+    /// Offers HTTP/2 to `https` receivers.
+    pub fn http2(mut self, offer: bool) -> Self {
+        self.options.http2 = offer;
+        self
+    }
+
+    /// Sets the `User-Agent`.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.options.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Sets what the names of the sender's own headers begin with, in place of `X-Webhook-`.
+    pub fn header_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.header_prefix = prefix.into();
+        self
+    }
+
+    /// Sets full names for some of them.
+    pub fn header_names(mut self, names: HeaderNames) -> Self {
+        self.options.header_names = names;
+        self
+    }
+
     /// Works on this runtime, so that [`Sender::enqueue`] can be called from outside of one.
     pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
         self.runtime = Some(runtime);
@@ -108,19 +150,17 @@ impl SenderBuilder {
         let options = self.options;
         options.validate()?;
         let guard = Guard::new(&options.guard())?;
+        // Read even when another transport is given, so that what can not be is always refused.
+        let http = options.http(guard.clone())?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(HttpTransport::new(HttpOptions {
-                guard: guard.clone(),
-                connect_timeout: options.connect_timeout,
-                extra_roots: options.extra_roots.clone(),
-                ..HttpOptions::default()
-            })?),
+            None => Arc::new(HttpTransport::new(http)?),
         };
         let engine = Engine {
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(Timestamp::now)),
             user_agent: options.user_agent()?,
+            names: options.own_headers()?,
             timeout: options.timeout,
         };
         Ok(Sender(Arc::new(Owner(Arc::new(Shared::new(options, guard, engine, self.runtime))))))

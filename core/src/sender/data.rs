@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::{Error, ErrorCode, Result};
 
 /// Fields whose values are, or may hold, secrets.
-const SECRET_FIELDS: [&str; 4] = ["secrets", "bearer", "basic_auth", "headers"];
+const SECRET_FIELDS: [&str; 6] = ["secrets", "bearer", "basic_auth", "headers", "identity", "proxy"];
 
 /// Reads [`SenderOptions`](super::SenderOptions), [`EndpointOptions`](crate::EndpointOptions) or a
 /// [`RetryPolicy`](crate::RetryPolicy) from JSON.
@@ -44,6 +44,7 @@ mod tests {
             r#"{"url":"http://a.example","bearer":{"CANARY":1}}"#,
             r#"{"url":"http://a.example","headers":"CANARY"}"#,
             r#"{"url":"http://a.example","basic_auth":"CANARY"}"#,
+            r#"{"url":"http://a.example","identity":["CANARY"]}"#,
         ] {
             assert!(
                 !message(json).contains("CANARY") && message(json).ends_with("has the wrong type"),

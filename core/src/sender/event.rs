@@ -27,6 +27,7 @@ pub struct Event {
     pub(super) payload: Bytes,
     pub(super) content_type: HeaderValue,
     pub(super) id: Option<Box<str>>,
+    pub(super) traceparent: Option<Box<str>>,
 }
 
 impl Event {
@@ -56,7 +57,7 @@ impl Event {
             ));
         }
         let content_type = HeaderValue::from_static("application/json");
-        Ok(Self { kind: event_type.into(), payload, content_type, id: None })
+        Ok(Self { kind: event_type.into(), payload, content_type, id: None, traceparent: None })
     }
 
     /// Gives the delivery an id; without one the sender makes `msg_` and a UUID of version 7.
@@ -79,6 +80,21 @@ impl Event {
         Ok(self)
     }
 
+    /// Passes a trace on, as W3C Trace Context writes it: `00-<32 hex digits>-<16>-<2>`.
+    ///
+    /// # Errors
+    /// `invalid_event` for anything else.
+    pub fn traceparent(mut self, traceparent: &str) -> Result<Self> {
+        if !is_traceparent(traceparent) {
+            return Err(Error::new(
+                ErrorCode::InvalidEvent,
+                "traceparent must be 00-<32 hex digits>-<16>-<2>, in lower case, with ids that are not zero",
+            ));
+        }
+        self.traceparent = Some(traceparent.into());
+        Ok(self)
+    }
+
     /// The event type.
     pub fn event_type(&self) -> &str {
         &self.kind
@@ -88,6 +104,16 @@ impl Event {
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
+}
+
+/// Version 00 of W3C Trace Context, section 3.2.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let [version, trace, parent, flags] = parts[..] else { return false };
+    let is_hex =
+        |part: &str, length| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    version == "00" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2)
 }
 
 /// A new id: `msg_` and the 32 hex digits of a UUID of version 7, so that ids sort by time.

@@ -26,7 +26,7 @@ pub use self::{
     event::Event,
     handle::Handle,
     notice::{Notice, NoticeKind, Notices},
-    options::SenderOptions,
+    options::{Confidential, SenderOptions},
 };
 use crate::{Error, Result, engine::Endpoint};
 

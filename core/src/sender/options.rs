@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, ErrorCode, Result,
-    engine::{Breaker, RateLimit, check_timeout, seconds},
-    guard::GuardOptions,
+    engine::{Breaker, DEFAULT_PREFIX, HeaderNames, OwnHeaders, RateLimit, check_timeout, seconds},
+    guard::{Guard, GuardOptions},
     retry::RetryPolicy,
+    transport::{HttpOptions, Identity, Proxy},
 };
 
 const MOST_IN_FLIGHT: usize = 65_536;
@@ -50,6 +51,34 @@ pub struct SenderOptions {
     pub extra_roots: Vec<String>,
     /// The `User-Agent`; `hookseal/<version>` when none is given.
     pub user_agent: Option<String>,
+    /// For mutual TLS: one PEM text with the certificate chain and its private key.
+    pub identity: Option<Confidential>,
+    /// A proxy for everything, `http://[user:password@]host[:port]`. It looks host names up, so only their
+    /// text is judged then.
+    pub proxy: Option<Confidential>,
+    /// Offers HTTP/2 to `https` receivers.
+    pub http2: bool,
+    /// What the names of the sender's own headers begin with; a scheme's keep their names.
+    pub header_prefix: String,
+    /// Full names for some of them.
+    pub header_names: HeaderNames,
+}
+
+/// A text that is, or may hold, a secret: `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Confidential(String);
+
+impl<T: Into<String>> From<T> for Confidential {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Debug for Confidential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[REDACTED]")
+    }
 }
 
 impl Default for SenderOptions {
@@ -70,6 +99,11 @@ impl Default for SenderOptions {
             breaker: Some(Breaker::default()),
             extra_roots: Vec::new(),
             user_agent: None,
+            identity: None,
+            proxy: None,
+            http2: false,
+            header_prefix: DEFAULT_PREFIX.to_owned(),
+            header_names: HeaderNames::default(),
         }
     }
 }
@@ -98,6 +132,22 @@ impl SenderOptions {
             allow_ports: self.allow_ports.clone(),
             https_only: self.https_only,
         }
+    }
+
+    pub(super) fn http(&self, guard: Guard) -> Result<HttpOptions> {
+        Ok(HttpOptions {
+            guard,
+            connect_timeout: self.connect_timeout,
+            extra_roots: self.extra_roots.clone(),
+            identity: self.identity.as_ref().map(|pem| Identity::from_pem(&pem.0)).transpose()?,
+            proxy: self.proxy.as_ref().map(|url| Proxy::parse(&url.0)).transpose()?,
+            http2: self.http2,
+            ..HttpOptions::default()
+        })
+    }
+
+    pub(super) fn own_headers(&self) -> Result<OwnHeaders> {
+        OwnHeaders::new(&self.header_prefix, &self.header_names)
     }
 
     pub(super) fn user_agent(&self) -> Result<HeaderValue> {

@@ -77,6 +77,7 @@ impl Shared {
 
     /// Refuses what can not be sent to.
     pub(super) fn check(&self, endpoint: &Endpoint) -> Result<()> {
+        self.engine.names.check(endpoint)?;
         self.guard.judge(endpoint.target().url())
     }
 
@@ -88,6 +89,7 @@ impl Shared {
             event_type: event.kind,
             content_type: event.content_type,
             payload: event.payload,
+            traceparent: event.traceparent,
             endpoint,
         };
         let mut starts = Starts::default();

@@ -8,8 +8,15 @@ use super::Failure;
 use crate::retry::AttemptError;
 
 /// The failure behind an error that came before there was a connection.
-pub(super) fn connecting(error: &reqwest::Error) -> Failure {
-    let otherwise = if error.is_timeout() { AttemptError::ConnectTimeout } else { AttemptError::Internal };
+pub(super) fn connecting(error: &reqwest::Error, proxied: bool) -> Failure {
+    let otherwise = if error.is_timeout() {
+        AttemptError::ConnectTimeout
+    } else if proxied {
+        // The type that says that a proxy refused to connect can not be named.
+        AttemptError::NetworkUnreachable
+    } else {
+        AttemptError::Internal
+    };
     classify(error, AttemptError::ConnectTimeout, otherwise)
 }
 
@@ -40,6 +47,9 @@ fn classify(error: &reqwest::Error, timed_out: AttemptError, otherwise: AttemptE
 
 /// An I/O error that wraps another error shows that one's cause as its own, so it is unwrapped by hand.
 fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return error.get_io().map(|error| error as _);
+    }
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => Some(inner),
         None => error.source(),
@@ -52,6 +62,9 @@ fn code_of(error: &(dyn StdError + 'static), timed_out: AttemptError) -> Option<
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return http(error);
+    }
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return http2(error);
     }
     if error.is::<InvalidDnsNameError>() {
         return Some(AttemptError::TlsNameMismatch);
@@ -82,6 +95,18 @@ fn http(error: &hyper::Error) -> Option<AttemptError> {
         Some(AttemptError::ConnectionReset)
     } else {
         None
+    }
+}
+
+fn http2(error: &h2::Error) -> Option<AttemptError> {
+    if error.is_io() {
+        // Its cause says which.
+        None
+    } else if error.is_go_away() && error.is_remote() || error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        // The server did not take the request on.
+        Some(AttemptError::ConnectionReset)
+    } else {
+        Some(AttemptError::HttpProtocol)
     }
 }
 

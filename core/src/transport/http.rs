@@ -1,21 +1,16 @@
-//! HTTP/1.1 over guarded connections.
+//! HTTP over guarded connections.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, Method};
-use reqwest::{Body, Client, Response, redirect, retry};
-use rustls::RootCertStore;
+use reqwest::{Body, Response};
 use tokio::time::{Instant, timeout_at};
-use tower::util::MapRequestLayer;
 
 use super::{
-    Answer, Exchange, Exchanging, Failure, Request, Transport, classify,
-    progress::{self, Parcel, Progress},
+    Answer, Exchange, Exchanging, Failure, Identity, Proxy, Request, Transport, classify,
+    client::{Clients, LARGEST_HEAD, MOST_HEADERS},
+    progress::{Parcel, Progress},
     resolve::GuardedResolver,
-    tls,
 };
 use crate::{
     Result,
@@ -23,10 +18,6 @@ use crate::{
     retry::{AttemptError, Phase},
 };
 
-/// Node closes idle connections after 5 s by default; one that is younger is likely still open.
-const POOL_IDLE: Duration = Duration::from_secs(4);
-const MOST_HEADERS: usize = 100;
-const LARGEST_HEAD: usize = 16 * 1024;
 const MOST_BODY_READ: usize = 64 * 1024;
 const MOST_BODY_KEPT: usize = 16 * 1024;
 
@@ -41,6 +32,12 @@ pub struct HttpOptions {
     pub resolve_timeout: Duration,
     /// Root certificates beside the system's, as PEM texts.
     pub extra_roots: Vec<String>,
+    /// Shown where a server asks who the client is, unless a request brings its own.
+    pub identity: Option<Identity>,
+    /// The proxy that everything goes through.
+    pub proxy: Option<Proxy>,
+    /// Offers HTTP/2 to `https` servers.
+    pub http2: bool,
 }
 
 impl Default for HttpOptions {
@@ -50,6 +47,9 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(2),
             extra_roots: Vec::new(),
+            identity: None,
+            proxy: None,
+            http2: false,
         }
     }
 }
@@ -58,12 +58,8 @@ impl Default for HttpOptions {
 /// decompression. It belongs to the tokio runtime that it is first used on.
 #[derive(Clone)]
 pub struct HttpTransport {
-    client: Arc<LazyClient>,
-    guard: Arc<Guard>,
+    clients: Arc<Clients>,
 }
-
-/// A client that is made at the first request, because it reads the system's root certificates.
-type LazyClient = LazyLock<Result<Client, Failure>, Box<dyn FnOnce() -> Result<Client, Failure> + Send>>;
 
 impl HttpTransport {
     /// Makes a transport; nothing is opened or started yet.
@@ -71,19 +67,16 @@ impl HttpTransport {
     /// # Errors
     /// `invalid_config` for root certificates that are none.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let roots = tls::extra_roots(&options.extra_roots)?;
-        let resolver = GuardedResolver::new(Arc::new(options.guard), options.resolve_timeout);
-        Ok(Self::assemble(resolver, roots, options.connect_timeout))
+        let resolver = GuardedResolver::new(Arc::new(options.guard.clone()), options.resolve_timeout);
+        Self::assemble(options, resolver)
     }
 
-    pub(super) fn assemble(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Self {
-        let guard = Arc::clone(resolver.guard());
-        let make = move || client(resolver, extra_roots, connect_timeout);
-        Self { client: Arc::new(LazyLock::new(Box::new(make))), guard }
+    pub(super) fn assemble(options: HttpOptions, resolver: GuardedResolver) -> Result<Self> {
+        Ok(Self { clients: Arc::new(Clients::new(options, resolver)?) })
     }
 
     async fn exchange(&self, request: Request<'_>) -> Exchange {
-        if let Err(error) = self.guard.judge(request.target.url()) {
+        if let Err(error) = self.clients.options().guard.judge(request.target.url()) {
             let failure = Failure::new(AttemptError::BlockedAddress, error.message().to_owned());
             return Exchange { result: Err(failure), phase: Phase::Resolve, resent: false };
         }
@@ -101,44 +94,21 @@ impl HttpTransport {
     }
 
     async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
-        let client =
-            LazyLock::force(&self.client).as_ref().map_err(|failure| Interrupted::connecting(failure.clone()))?;
+        let client = self.clients.client(request.identity).map_err(Interrupted::connecting)?;
         let progress = Arc::<Progress>::default();
         let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
         *message.headers_mut() = request.headers.clone();
         *message.body_mut() = Some(Body::wrap(Parcel::new(request.body.clone(), Arc::clone(&progress))));
         match timeout_at(deadline, progress.watch(client.execute(message))).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(Interrupted::connecting(classify::connecting(&error))),
+            Ok(Err(error)) if error.is_connect() => {
+                let proxied = self.clients.options().proxy.is_some();
+                Err(Interrupted::connecting(classify::connecting(&error, proxied)))
+            }
             Ok(Err(error)) => Err(Interrupted::exchanging(classify::exchanging(&error), &progress)),
             Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
-}
-
-fn client(resolver: GuardedResolver, extra_roots: RootCertStore, connect_timeout: Duration) -> Result<Client, Failure> {
-    let tls = tls::config(extra_roots).map_err(|error| no_client(&error))?;
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(resolver)
-        .no_proxy()
-        .http1_only()
-        .http1_max_headers(MOST_HEADERS)
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .retry(retry::never())
-        .pool_idle_timeout(POOL_IDLE)
-        .connect_timeout(connect_timeout)
-        .connector_layer(MapRequestLayer::new(progress::dialling))
-        .tcp_keepalive(None);
-    // How long a peer may be silent is for the attempt's deadline to say.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let builder = builder.tcp_user_timeout(None);
-    builder.build().map_err(|error| no_client(&error))
-}
-
-fn no_client(error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(AttemptError::Internal, format!("no HTTP client can be made: {error}"))
 }
 
 /// An exchange without an answer.
@@ -200,8 +170,10 @@ async fn read_body(mut response: Response, kept: &mut Vec<u8>) {
 
 fn judge_head(headers: &HeaderMap) -> Option<Failure> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (size > LARGEST_HEAD)
-        .then(|| Failure::new(AttemptError::ResponseHeadTooLarge, format!("the headers hold {size} bytes")))
+    (size > LARGEST_HEAD || headers.len() > MOST_HEADERS).then(|| {
+        let message = format!("{} headers hold {size} bytes", headers.len());
+        Failure::new(AttemptError::ResponseHeadTooLarge, message)
+    })
 }
 
 impl Transport for HttpTransport {
@@ -212,6 +184,6 @@ impl Transport for HttpTransport {
 
 impl std::fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpTransport").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("HttpTransport").field("options", self.clients.options()).finish_non_exhaustive()
     }
 }

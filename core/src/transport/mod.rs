@@ -4,8 +4,11 @@
 //! answer, or an [`AttemptError`] and how far it came. Whether to try again is not its business.
 
 mod classify;
+mod client;
 mod http;
+mod identity;
 mod progress;
+mod proxy;
 mod resolve;
 mod scripted;
 mod tls;
@@ -18,6 +21,8 @@ use url::Url;
 
 pub use self::{
     http::{HttpOptions, HttpTransport},
+    identity::Identity,
+    proxy::Proxy,
     scripted::{Scripted, Step},
 };
 use crate::{
@@ -40,6 +45,8 @@ pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Exchange> + Send + 'a>>;
 pub struct Request<'a> {
     /// Where to.
     pub target: &'a Target,
+    /// Who the client is, where the transport's own answer to that does not do.
+    pub identity: Option<&'a Identity>,
     /// All headers but `Host` and `Content-Length`.
     pub headers: HeaderMap,
     /// The payload.

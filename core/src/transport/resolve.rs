@@ -24,17 +24,19 @@ const MOST_DIALLED: usize = 8;
 #[derive(Clone)]
 pub(super) struct GuardedResolver {
     guard: Arc<Guard>,
+    judging: bool,
     limit: Duration,
     resolver: Arc<OnceLock<TokioResolver>>,
 }
 
 impl GuardedResolver {
     pub(super) fn new(guard: Arc<Guard>, limit: Duration) -> Self {
-        Self { guard, limit, resolver: Arc::default() }
+        Self { guard, judging: true, limit, resolver: Arc::default() }
     }
 
-    pub(super) fn guard(&self) -> &Arc<Guard> {
-        &self.guard
+    /// Judges nothing: for a client that looks up the name of its proxy only.
+    pub(super) fn unguarded(self) -> Self {
+        Self { judging: false, ..self }
     }
 
     async fn lookup(&self, name: &str) -> Result<Vec<SocketAddr>, Failure> {
@@ -53,7 +55,7 @@ impl GuardedResolver {
         if addresses.is_empty() {
             return Err(Failure::new(AttemptError::DnsFailure, "the name has no address"));
         }
-        if addresses.iter().any(|address| !self.guard.allows(address.ip())) {
+        if self.judging && addresses.iter().any(|address| !self.guard.allows(address.ip())) {
             return Err(Failure::new(AttemptError::BlockedAddress, "the name leads to an address that is kept shut"));
         }
         addresses.truncate(MOST_DIALLED);
@@ -109,13 +111,12 @@ mod tests {
         net::runtime::TokioRuntimeProvider,
         proto::rr::Name,
     };
-    use rustls::RootCertStore;
     use tokio::net::UdpSocket;
 
     use super::*;
     use crate::{
         retry::Phase,
-        transport::{HttpTransport, Request, Target, Transport},
+        transport::{HttpOptions, HttpTransport, Request, Target, Transport},
     };
 
     const A: u16 = 1;
@@ -287,7 +288,8 @@ mod tests {
             _ => Reply::Silence,
         })
         .await;
-        let transport = HttpTransport::assemble(resolver, RootCertStore::empty(), Duration::from_secs(30));
+        let options = HttpOptions { connect_timeout: Duration::from_secs(30), ..HttpOptions::default() };
+        let transport = HttpTransport::assemble(options, resolver).unwrap();
         for (name, timeout, error) in [
             ("inward", Duration::from_secs(30), AttemptError::BlockedAddress),
             ("nxdomain", Duration::from_secs(30), AttemptError::DnsNotFound),
@@ -295,7 +297,8 @@ mod tests {
             ("silent", limit / 2, AttemptError::DnsTimeout),
         ] {
             let target = Target::parse(&format!("https://{name}.example/")).unwrap();
-            let request = Request { target: &target, headers: HeaderMap::new(), body: Bytes::new(), timeout };
+            let request =
+                Request { target: &target, identity: None, headers: HeaderMap::new(), body: Bytes::new(), timeout };
             let exchange = transport.send(request).await;
             let failure = exchange.result.unwrap_err();
             assert_eq!((failure.error, exchange.phase), (error, Phase::Resolve), "{name}: {failure}");

@@ -6,8 +6,10 @@ use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
+    sign::SingleCertAndKey,
 };
 
+use super::Identity;
 use crate::{Error, ErrorCode, Result};
 
 /// Takes extra root certificates, each a PEM text of one or more.
@@ -26,14 +28,27 @@ pub(super) fn extra_roots(texts: &[String]) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// The client's side of TLS: trusts the system's roots, read now, and the extra ones.
-pub(super) fn config(extra_roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+/// The client's side of TLS.
+pub(super) fn config(
+    roots: Arc<RootCertStore>,
+    identity: Option<&Identity>,
+    http2: bool,
+) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(with_system(extra_roots)).with_no_client_auth())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key()))),
+    };
+    if http2 {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
+    Ok(config)
 }
 
-fn with_system(mut roots: RootCertStore) -> RootCertStore {
+/// The system's root certificates, read now, beside the given ones.
+pub(super) fn with_system(mut roots: RootCertStore) -> RootCertStore {
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if added == 0 {
         tracing::warn!("no root certificates found on this system; using the bundled Mozilla set");
