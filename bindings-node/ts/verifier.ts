@@ -36,6 +36,8 @@ export interface VerifyOptions {
 
 /** Checks that messages come from whoever has the secret, unchanged and fresh. */
 export class Verifier extends Owner {
+  /** Refuses copies, where there is one. */
+  readonly replay: ReplayGuard | undefined
   readonly #headers: readonly HeaderName[]
   readonly #versions: readonly string[]
   /** The places of the id's and of the type's header, where the scheme covers them. */
@@ -64,6 +66,7 @@ export class Verifier extends Owner {
     if (replay !== undefined) record.replay = handleOf(replay)
     if (maxBody !== undefined) record.maxBody = maxBody
     super(unwrap(native.verifier(record)))
+    this.replay = replay
     const names = native.verifierHeaders(handleOf(this))
     const { id, type } = scheme.toJSON()
     this.#headers = names.map((name, index) => new HeaderName(name, index === 0))
