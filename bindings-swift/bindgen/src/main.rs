@@ -68,23 +68,15 @@ fn kotlin(library: &str, out: &Path) -> Result<(), Box<dyn Error>> {
 
 /// UniFFI makes what it declares public; nothing of it is for the users of the package.
 fn hidden(kotlin: &str) -> String {
-    const DECLARATIONS: [&str; 11] = [
-        "class ",
-        "open ",
-        "data ",
-        "sealed ",
-        "enum ",
-        "abstract ",
-        "interface ",
-        "object ",
-        "fun ",
-        "inline ",
-        "typealias ",
-    ];
+    const DECLARATIONS: &str = "class open data sealed enum abstract interface object fun inline typealias";
     let hide = |line: &str| {
         let declaration = line.strip_prefix("public ").unwrap_or(line);
-        let is_declared = DECLARATIONS.iter().any(|keyword| declaration.starts_with(keyword));
-        format!("{}{}\n", if is_declared { "internal " } else { "" }, if is_declared { declaration } else { line })
+        let keyword = declaration.split(' ').next().unwrap_or_default();
+        if !keyword.is_empty() && DECLARATIONS.split(' ').any(|known| known == keyword) {
+            format!("internal {declaration}\n")
+        } else {
+            format!("{}\n", line.replace(") fun `", ") internal fun `").replace("*/ fun `", "*/ internal fun `"))
+        }
     };
-    kotlin.lines().map(hide).collect()
+    kotlin.lines().map(|line| hide(line.trim_end())).collect()
 }
