@@ -239,7 +239,7 @@ impl From<hookseal::KeyStats> for KeyStats {
 /// >>> acme.versions
 /// ('v1',)
 #[pyclass(frozen, module = "hookseal")]
-pub(crate) struct Scheme(hookseal::Scheme);
+pub(crate) struct Scheme(pub(crate) hookseal::Scheme);
 
 #[pymethods]
 impl Scheme {

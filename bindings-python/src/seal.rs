@@ -6,7 +6,7 @@ use pyo3::{prelude::*, types::PyDict};
 use crate::{
     convert::{self, Headers, count, flag, items, text, timestamp, type_of},
     error::{Failure, Result},
-    keys::{now_or, ring_of, scheme_of},
+    keys::{Scheme, now_or, ring_of, scheme_of},
 };
 
 /// From this many bytes on, a body is worth letting other threads run meanwhile.
@@ -105,6 +105,7 @@ impl Signer {
 pub(crate) struct Verifier {
     verifier: hookseal::Verifier,
     names: Box<[Box<str>]>,
+    replay: Option<Py<ReplayGuard>>,
 }
 
 #[pymethods]
@@ -138,10 +139,14 @@ impl Verifier {
         if let Some(version) = require {
             builder = builder.require(text(version, "require", ErrorCode::InvalidConfig)?);
         }
+        let replay = replay
+            .map(|guard| {
+                guard.cast::<ReplayGuard>().map_err(|_| {
+                    convert::invalid_config(format!("replay must be a ReplayGuard, not {}", type_of(guard)))
+                })
+            })
+            .transpose()?;
         if let Some(guard) = replay {
-            let guard = guard.cast::<ReplayGuard>().map_err(|_| {
-                convert::invalid_config(format!("replay must be a ReplayGuard, not {}", type_of(guard)))
-            })?;
             builder = builder.replay(guard.get().0.clone());
         }
         if let Some(limit) = max_body {
@@ -154,7 +159,7 @@ impl Verifier {
         }
         let verifier = builder.build()?;
         let names = verifier.header_names().map(|name| name.as_str().into()).collect();
-        Ok(Self { verifier, names })
+        Ok(Self { verifier, names, replay: replay.map(|guard| guard.clone().unbind()) })
     }
 
     /// Verifies a webhook, or raises `VerificationError`.
@@ -183,6 +188,18 @@ impl Verifier {
     #[getter]
     fn header_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
         pyo3::types::PyTuple::new(py, self.names.iter().map(|name| &**name))
+    }
+
+    /// The scheme that it verifies.
+    #[getter]
+    fn scheme(&self) -> Scheme {
+        Scheme(self.verifier.scheme().clone())
+    }
+
+    /// The guard that refuses copies, where there is one.
+    #[getter]
+    fn replay<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, ReplayGuard>> {
+        self.replay.as_ref().map(|guard| guard.bind(py))
     }
 
     fn __repr__(&self) -> String {
