@@ -24,12 +24,16 @@ fn refusal(options: Value) -> ErrorCode {
 
 /// What one attempt to this endpoint would carry.
 async fn headers_sent(endpoint: &Endpoint, event: Event) -> http::HeaderMap {
+    headers_sent_by(SenderOptions::default(), endpoint, event).await
+}
+
+async fn headers_sent_by(options: SenderOptions, endpoint: &Endpoint, event: Event) -> http::HeaderMap {
     let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
     let transport = Scripted(move |request: &Request<'_>| {
         sent.send(request.headers.clone()).unwrap();
         Step::answer(200)
     });
-    let sender = Sender::builder().transport(transport).build().unwrap();
+    let sender = Sender::builder().options(options).transport(transport).build().unwrap();
     assert_eq!(sender.send(endpoint, event).await.unwrap().status, Status::Delivered);
     received.recv().await.unwrap()
 }
@@ -114,6 +118,8 @@ fn unknown_fields_and_impossible_numbers_are_no_options() {
         json!({"rate_limit": {"per_second": 1, "no_such": 0}}),
         json!({"retry": {"jitter": 2}}),
         json!({"breaker": {"no_such": 1}}),
+        json!({"header_names": {"no_such": "X"}}),
+        json!({"http2": 1}),
     ] {
         serde_json::from_value::<SenderOptions>(bad.clone()).expect_err(&bad.to_string());
     }
@@ -133,6 +139,17 @@ fn unknown_fields_and_impossible_numbers_are_no_options() {
         json!({"allow_subnets": ["everything"]}),
         json!({"extra_roots": ["none"]}),
         json!({"user_agent": "a\r\nb"}),
+        json!({"identity": "none"}),
+        json!({"proxy": "none"}),
+        json!({"header_prefix": "X Y-"}),
+        json!({"header_prefix": "\u{e4}-"}),
+        json!({"header_names": {"id": ""}}),
+        json!({"header_names": {"id": "a\r\nb"}}),
+        json!({"header_names": {"event": "Content-Type"}}),
+        json!({"header_names": {"attempt": "traceparent"}}),
+        json!({"header_names": {"timestamp": "Authorization"}}),
+        json!({"header_names": {"id": "x-webhook-EVENT"}}),
+        json!({"header_names": {"id": "X-Same", "event": "x-same"}}),
     ] {
         let options: SenderOptions = serde_json::from_value(bad.clone()).unwrap();
         let error = Sender::new(options).expect_err(&bad.to_string());
@@ -215,6 +232,68 @@ async fn an_attempt_carries_the_schemes_headers_and_the_endpoints_own() {
     assert_eq!(headers["authorization"], "Bearer token");
     for (name, _) in &headers {
         assert_eq!(headers.get_all(name).iter().count(), 1, "{name} is doubled");
+    }
+}
+
+#[tokio::test]
+async fn the_senders_headers_go_by_other_names() {
+    let own = endpoint(json!({"scheme": "stripe"})).unwrap();
+    let event = || Event::bytes("order.paid", "x").unwrap().id("evt_1").unwrap();
+    let options = json!({"header_prefix": "Acme-", "header_names": {"event": "X-Topic"}, "user_agent": "acme/1"});
+    let options: SenderOptions = serde_json::from_value(options).unwrap();
+    let headers = headers_sent_by(options.clone(), &own, event()).await;
+    assert_eq!(headers["acme-id"], "evt_1");
+    assert_eq!(headers["x-topic"], "order.paid");
+    assert_eq!(headers["acme-attempt"], "1");
+    let stamp = headers["acme-timestamp"].to_str().unwrap();
+    assert!(headers["stripe-signature"].to_str().unwrap().starts_with(&format!("t={stamp},")));
+    assert_eq!(headers["user-agent"], "acme/1");
+    assert!(!headers.keys().any(|name| name.as_str().starts_with("x-webhook-")), "{headers:?}");
+
+    // A scheme's headers keep their names.
+    let headers = headers_sent_by(options.clone(), &endpoint(json!({})).unwrap(), event()).await;
+    assert_eq!((&headers["x-webhook-id"], &headers["acme-id"]), (&"evt_1".parse().unwrap(), &"evt_1".parse().unwrap()));
+
+    let clashing = endpoint(json!({"headers": {"x-TOPIC": "mine"}})).unwrap();
+    let sender = Sender::builder().options(options).transport(Scripted(|_: &Request<'_>| Step::answer(200))).build();
+    let error = sender.unwrap().enqueue(&clashing, event()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidHeader, "{error}");
+    assert!(error.message().contains("x-topic"), "{error}");
+}
+
+#[tokio::test]
+async fn a_trace_is_passed_on() {
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let own = endpoint(json!({"headers": {"Traceparent": "the endpoint's"}})).unwrap();
+    let event = Event::bytes("a", "x").unwrap();
+    let headers = headers_sent(&own, event.clone().traceparent(trace).unwrap()).await;
+    assert_eq!(headers.get_all("traceparent").iter().collect::<Vec<_>>(), [trace]);
+    assert_eq!(headers_sent(&own, event).await["traceparent"], "the endpoint's");
+}
+
+#[test]
+fn what_is_no_traceparent_is_refused() {
+    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let (no_trace, no_parent) = ("0".repeat(32), "0".repeat(16));
+    for bad in [
+        String::new(),
+        format!("00-{trace}-{parent}"),
+        format!("00-{trace}-{parent}-01-"),
+        format!("00-{trace}-{parent}-1"),
+        format!("00-{trace}-{parent}-001"),
+        format!("01-{trace}-{parent}-01"),
+        format!("ff-{trace}-{parent}-01"),
+        format!("00-{}-{parent}-01", trace.to_uppercase()),
+        format!("00-{}-{parent}-01", &trace[1..]),
+        format!("00-{trace}g-{parent}-01"),
+        format!("00-{no_trace}-{parent}-01"),
+        format!("00-{trace}-{no_parent}-01"),
+        format!(" 00-{trace}-{parent}-01"),
+        format!("00-{trace}-{parent}-01\r\nx: y"),
+        format!("00-{trace}-{parent}-\u{e9}"),
+    ] {
+        let error = Event::bytes("a", "x").unwrap().traceparent(&bad).expect_err(&bad);
+        assert_eq!(error.code(), ErrorCode::InvalidEvent, "{bad}");
     }
 }
 

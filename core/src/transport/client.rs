@@ -83,7 +83,6 @@ impl Clients {
             .dns_resolver(self.resolver.clone())
             .no_proxy()
             .http1_max_headers(MOST_HEADERS)
-            .http2_max_header_list_size(LARGEST_HEAD as u32)
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(retry::never())

@@ -3,94 +3,27 @@
 #![cfg(feature = "send")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod authority;
+mod http2;
+mod identity;
+
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use hookseal::{
     ErrorCode,
     guard::{Guard, GuardOptions},
     retry::{AttemptError, Phase},
-    transport::{Exchange, HttpOptions, HttpTransport, Request, Target, Transport},
+    transport::{Exchange, HttpOptions, HttpTransport, Identity, Proxy, Request, Target, Transport},
 };
 use http::HeaderMap;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::{
-    ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
-    server::{WantsServerCert, WebPkiClientVerifier},
-};
+use rcgen::date_time_ymd;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tokio_rustls::TlsAcceptor;
 
-const OK: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
-
-/// An authority of the tests.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    fn server(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> ServerConfig {
-        self.finish(server_config().with_no_client_auth(), names, change)
-    }
-
-    fn finish(
-        &self,
-        builder: ConfigBuilder<ServerConfig, WantsServerCert>,
-        names: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> ServerConfig {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        builder.with_single_cert(vec![certificate.der().clone()], key).unwrap()
-    }
-}
-
-fn server_config() -> ConfigBuilder<ServerConfig, WantsVerifier> {
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-}
-
-async fn serve(config: ServerConfig) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                // Clients that refuse the certificate end the handshake.
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n{}") {
-                    if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
-                        return;
-                    }
-                }
-                stream.write_all(OK).await.unwrap();
-            });
-        }
-    });
-    address
-}
+use crate::authority::{Authority, serve};
 
 /// A server that writes these bytes to whoever connects, and never closes.
 async fn babble(bytes: &'static [u8]) -> SocketAddr {
@@ -115,15 +48,19 @@ fn options(roots: &[&Authority]) -> HttpOptions {
 }
 
 async fn post(options: HttpOptions, host: &str, address: SocketAddr) -> Exchange {
+    post_as(&HttpTransport::new(options).unwrap(), None, host, address).await
+}
+
+async fn post_as(transport: &HttpTransport, identity: Option<&Identity>, host: &str, address: SocketAddr) -> Exchange {
     let target = Target::parse(&format!("https://{host}:{}/", address.port())).unwrap();
     let request = Request {
         target: &target,
-        identity: None,
+        identity,
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
         timeout: Duration::from_secs(30),
     };
-    HttpTransport::new(options).unwrap().send(request).await
+    transport.send(request).await
 }
 
 #[track_caller]
@@ -175,19 +112,6 @@ async fn a_certificate_for_another_name_says_so() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_asked_for() {
-    let authority = Authority::new();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(authority.pem.as_bytes()).map(Result::unwrap));
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-    let config = authority.finish(server_config().with_client_cert_verifier(verifier), &["localhost"], |_| {});
-    let exchange = post(options(&[&authority]), "localhost", serve(config).await).await;
-    // In TLS 1.3 the server refuses after the client has finished its handshake.
-    assert_failed(&exchange, AttemptError::TlsHandshake, Phase::Exchange);
-}
-
-#[tokio::test]
 async fn no_tls_is_spoken() {
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &b"\x15\x03\x03\x00\x02\x02\x28"[..]] {
         let exchange = post(options(&[]), "localhost", babble(bytes).await).await;
@@ -200,6 +124,28 @@ async fn the_handshake_stalls() {
     let options = HttpOptions { connect_timeout: Duration::from_millis(300), ..options(&[]) };
     let exchange = post(options, "localhost", babble(b"").await).await;
     assert_failed(&exchange, AttemptError::ConnectTimeout, Phase::Connect);
+}
+
+/// The proxy passes bytes on and sees none of what is in them.
+#[tokio::test]
+async fn u_30_tls_is_spoken_with_the_receiver_through_a_proxy() {
+    let authority = Authority::new();
+    let server = serve(authority.server(&["hooks.example.com"], |_| {})).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_ne!(client.read_buf(&mut head).await.unwrap(), 0);
+        }
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+        tokio::io::copy_bidirectional(&mut client, &mut server).await.unwrap();
+    });
+    let options = HttpOptions { proxy: Some(proxy), ..options(&[&authority]) };
+    let exchange = post(options, "hooks.example.com", server).await;
+    assert_eq!(exchange.result.unwrap().status, 204);
 }
 
 #[test]
