@@ -12,6 +12,7 @@ const STRICT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Fills `out` from hexadecimal digits of either case; `false` where the length or a digit is wrong.
+#[inline]
 pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> bool {
     // The length is checked first because the decoder would skip a leading 0x.
     text.len() == out.len() * 2 && const_hex::decode_to_slice(text, out).is_ok()

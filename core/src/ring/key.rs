@@ -110,6 +110,7 @@ impl Prepared {
     ///
     /// The MAC is computed once and compared with every candidate in constant time: the time taken tells neither
     /// which candidate came close nor by how much. It may tell how many candidates there were.
+    #[inline]
     pub(crate) fn matches<'c>(
         &self,
         version: &Version,
@@ -136,6 +137,7 @@ impl Prepared {
         }
     }
 
+    #[inline]
     fn mac(&self, template: &Template, content: &Content<'_>) -> Fixed {
         fn run<M: hmac::Mac + Clone>(keyed: &M, template: &Template, content: &Content<'_>) -> Fixed {
             let mut mac = keyed.clone();
@@ -170,6 +172,7 @@ pub(crate) struct Candidates<'f, I> {
 
 impl<'c, I: Iterator<Item = &'c [u8]>> Candidates<'_, I> {
     /// Whether `is_it` for any of them; all are asked.
+    #[inline]
     fn any(self, version: &Version, is_it: impl Fn(&Fixed) -> Choice) -> bool {
         let mut other = Fixed::default();
         let others = self.others.map(|text| if other.read(version, text) { is_it(&other) } else { Choice::from(0) });
@@ -190,6 +193,7 @@ impl Default for Fixed {
 }
 
 impl Fixed {
+    #[inline]
     fn new(signature: &[u8]) -> Self {
         let mut fixed = Self { length: signature.len(), ..Self::default() };
         fixed.bytes[..signature.len()].copy_from_slice(signature);
@@ -197,6 +201,7 @@ impl Fixed {
     }
 
     /// Takes the bytes of a text that has the exact length and alphabet of the version's signatures; a token stands for its SHA-256.
+    #[inline]
     pub(crate) fn read(&mut self, version: &Version, text: &[u8]) -> bool {
         let Some(length) = signature_length(version.algorithm) else {
             *self = Self::new(&Sha256::digest(text));
@@ -211,6 +216,7 @@ impl Fixed {
     }
 
     /// Compares in constant time, eight bytes at a time; the bytes after a shorter signature are zero in both.
+    #[inline]
     fn is_same(&self, other: &Self) -> Choice {
         let words = |it: &Self| -> [u64; MAX_SIGNATURE / 8] {
             std::array::from_fn(|at| u64::from_ne_bytes(std::array::from_fn(|byte| it.bytes[at * 8 + byte])))

@@ -251,6 +251,7 @@ impl KeyRing {
     }
 
     /// The keys at this moment.
+    #[inline]
     pub(crate) fn keys(&self) -> Arc<Keys> {
         self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -272,6 +273,7 @@ impl fmt::Debug for KeyRing {
 
 impl Keys {
     /// The live keys, each with its place in the ring, newest first.
+    #[inline]
     pub(crate) fn live(&self, now: Timestamp) -> impl Iterator<Item = (usize, &Entry)> {
         self.entries.iter().map(|entry| &**entry).enumerate().filter(move |(_, entry)| entry.key.is_live(now))
     }
@@ -329,10 +331,12 @@ impl Entry {
     }
 
     /// The key as the version of that index uses it.
+    #[inline]
     pub(crate) fn prepared(&self, version: usize) -> Option<&Prepared> {
         self.prepared.get(version).and_then(Option::as_ref)
     }
 
+    #[inline]
     pub(crate) fn count_match(&self, now: Timestamp) {
         self.usage.matches.fetch_add(1, Ordering::Relaxed);
         self.usage.last_match.store(now.as_unix(), Ordering::Relaxed);

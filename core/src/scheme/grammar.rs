@@ -92,6 +92,7 @@ pub(crate) struct Elements<'h> {
 impl<'h> Iterator for Elements<'h> {
     type Item = Element<'h>;
 
+    #[inline]
     fn next(&mut self) -> Option<Element<'h>> {
         loop {
             let rest = self.rest?;
@@ -122,18 +123,21 @@ impl<'h> Iterator for Elements<'h> {
 }
 
 /// Splits a label off at the first `at`; labels are too short for more than a plain search to pay.
+#[inline]
 fn split_label(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let found = text.iter().position(|byte| *byte == at)?;
     Some((&text[..found], &text[found + 1..]))
 }
 
 /// Splits at the first `at`; a blank stands for a tab too.
+#[inline]
 fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let found = if at == b' ' { memchr2(b' ', b'\t', text) } else { memchr(at, text) }?;
     Some((&text[..found], &text[found + 1..]))
 }
 
 /// Cuts spaces and tabs at both ends.
+#[inline]
 fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', after @ ..] = text {
         text = after;

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use arrayvec::ArrayVec;
+
 use crate::{Error, ErrorCode, Result};
 
 /// How many bytes of the prefix are handed on at once.
@@ -130,32 +132,37 @@ impl Template {
     }
 
     /// Hands the signed bytes to `sink`, piece by piece.
+    #[inline]
     pub(crate) fn feed(&self, content: &Content<'_>, sink: &mut impl FnMut(&[u8])) {
         // Short pieces are gathered: a MAC takes one piece faster than several.
-        let mut gathered = [0; GATHERED];
-        let mut length = 0;
+        let mut gathered = ArrayVec::<u8, GATHERED>::new();
         for piece in &self.prefix {
             let bytes = match piece {
                 Piece::Literal(text) => text,
                 Piece::Field(field) => content.field(*field),
             };
-            if length + bytes.len() > GATHERED {
-                sink(&gathered[..length]);
-                length = 0;
+            if bytes.len() > gathered.remaining_capacity() {
+                sink(&gathered);
+                gathered.clear();
             }
-            if bytes.len() > GATHERED {
+            if gathered.try_extend_from_slice(bytes).is_err() {
                 sink(bytes);
-            } else {
-                gathered[length..length + bytes.len()].copy_from_slice(bytes);
-                length += bytes.len();
             }
         }
-        sink(&gathered[..length]);
+        if self.body == BodyForm::Raw {
+            // The start of the body fills a whole block of the MAC, which then needs no buffer.
+            let (start, rest) = content.body.split_at(content.body.len().min(gathered.remaining_capacity()));
+            let _ = gathered.try_extend_from_slice(start);
+            sink(&gathered);
+            return sink(rest);
+        }
+        sink(&gathered);
         self.body.feed(content.body, sink);
     }
 }
 
 impl BodyForm {
+    #[inline]
     pub(crate) fn feed(self, body: &[u8], sink: &mut impl FnMut(&[u8])) {
         match self {
             Self::Raw => sink(body),

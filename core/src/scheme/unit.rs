@@ -10,6 +10,7 @@ const MAX_LENGTH: usize = 256;
 
 impl Unit {
     /// The Unix seconds that `text` stands for, where it is canonical.
+    #[inline]
     pub(crate) fn parse(self, text: &[u8]) -> Option<i64> {
         match self {
             Self::Seconds => decimal(text, MAX_SECONDS_DIGITS),
@@ -42,6 +43,7 @@ impl Unit {
     }
 }
 
+#[inline]
 fn decimal(text: &[u8], max_digits: usize) -> Option<i64> {
     let leading_zero = text.len() > 1 && text[0] == b'0';
     if text.is_empty() || text.len() > max_digits || leading_zero {

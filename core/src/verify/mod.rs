@@ -9,7 +9,7 @@ use crate::{
     headers::{Found, HeaderName, HeaderSource},
     public_url,
     replay::{Claim, claim_of},
-    ring::key::Fixed,
+    ring::key::{Candidates, Fixed},
     scheme::{
         Parts,
         template::{BodyForm, Content, Field},
@@ -117,7 +117,12 @@ impl Verifier {
         let version = &scheme.versions[index];
         covered.fill(&mut content, scheme, version)?;
         let mut first = Fixed::default();
-        let candidates = received.candidates(version, index, &mut first)?;
+        let mut others = received.signatures(index);
+        if !others.any(|text| first.read(version, text)) {
+            let message = "no signature has the length and the alphabet of its version";
+            return Err(Error::new(ErrorCode::MalformedSignature, message));
+        }
+        let candidates = Candidates { first: &first, others };
         if version.content.covers(Field::Url) {
             content.url = url.ok_or_else(missing_url)?.as_bytes();
         }
@@ -163,6 +168,7 @@ impl Verifier {
         &self.scheme
     }
 
+    #[inline]
     fn check_size(&self, body: &[u8]) -> Result<()> {
         match self.max_body {
             Some(limit) if body.len() > limit => Err(Error::new(
@@ -174,6 +180,7 @@ impl Verifier {
     }
 
     /// The strongest version that is present together with the headers that it covers.
+    #[inline]
     fn choose(&self, scheme: &Parts, received: &Received<'_>, covered: &Covered<'_>) -> Result<usize> {
         let mut lacking = None;
         for (index, version) in scheme.versions.iter().enumerate().filter(|(index, _)| received.has(*index)) {
@@ -191,6 +198,7 @@ impl Verifier {
         }
     }
 
+    #[inline]
     fn check_window(&self, timestamp: Timestamp, now: Timestamp) -> Result<()> {
         let Some((back, ahead)) = self.window else { return Ok(()) };
         let age = now.seconds_since(timestamp);
@@ -227,6 +235,7 @@ impl Verifier {
     }
 }
 
+#[inline]
 fn signature_header<'h, H: HeaderSource + ?Sized>(headers: &'h H, name: &HeaderName) -> Result<&'h [u8]> {
     let header = match headers.header(name) {
         Found::One(header) => header,

@@ -7,10 +7,7 @@ use crate::{
     Error, ErrorCode, Result, Scheme, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
     message::{is_event_type, is_id},
-    ring::{
-        Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES,
-        key::{Candidates, Fixed},
-    },
+    ring::{Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES},
     scheme::{
         Algorithm, Parts, Place, TimestampRule, Version,
         template::{Content, Field},
@@ -32,6 +29,7 @@ impl<'h> Received<'h> {
     }
 
     /// Sorts the header's elements; only the first `accepted` versions count, and of these the ones with a live key.
+    #[inline]
     pub(super) fn read(
         &mut self,
         header: &'h [u8],
@@ -65,6 +63,7 @@ impl<'h> Received<'h> {
         if well_formed { Ok(()) } else { Err(malformed(&scheme.signature, "has no element that can be read")) }
     }
 
+    #[inline]
     fn push(&mut self, index: usize, value: &'h [u8], is_ed25519: bool) -> Result<()> {
         let others = self.values.len() - self.ed25519_count;
         if (is_ed25519 && self.ed25519_count == MAX_ED25519_SIGNATURES) || (!is_ed25519 && others == MAX_SIGNATURES) {
@@ -108,24 +107,15 @@ impl<'h> Received<'h> {
         }
     }
 
+    #[inline]
     pub(super) fn has(&self, index: usize) -> bool {
         self.values.iter().any(|(of, _)| *of == index)
     }
 
-    /// The signatures of a version, the first well-formed one of which is decoded into `first`.
+    /// The signatures of a version, as received.
     #[inline]
-    pub(super) fn candidates<'f>(
-        &self,
-        version: &Version,
-        index: usize,
-        first: &'f mut Fixed,
-    ) -> Result<Candidates<'f, impl Iterator<Item = &'h [u8]> + Clone + use<'_, 'f, 'h>>> {
-        let mut values = self.values.iter().filter(move |(of, _)| *of == index).map(|(_, value)| *value);
-        if values.any(|value| first.read(version, value)) {
-            return Ok(Candidates { first, others: values });
-        }
-        let message = "no signature has the length and the alphabet of its version";
-        Err(Error::new(ErrorCode::MalformedSignature, message))
+    pub(super) fn signatures(&self, index: usize) -> impl Iterator<Item = &'h [u8]> + Clone {
+        self.values.iter().filter(move |(of, _)| *of == index).map(|(_, value)| *value)
     }
 }
 
@@ -163,6 +153,7 @@ impl<'h> Covered<'h> {
     }
 
     /// The header that the version covers and the request lacks.
+    #[inline]
     pub(super) fn lacking<'s>(&self, scheme: &'s Parts, version: &Version) -> Option<&'s HeaderName> {
         if version.content.covers(Field::Id) && matches!(self.id, Found::Absent) {
             return scheme.id.as_ref();
@@ -174,6 +165,7 @@ impl<'h> Covered<'h> {
     }
 
     /// Fills in the values that the version covers.
+    #[inline]
     pub(super) fn fill(&self, content: &mut Content<'h>, scheme: &Parts, version: &Version) -> Result<()> {
         if let Some(name) = scheme.id.as_ref().filter(|_| version.content.covers(Field::Id)) {
             content.id = good(self.id, name, is_id)?;
@@ -185,6 +177,7 @@ impl<'h> Covered<'h> {
     }
 }
 
+#[inline]
 fn good<'h>(found: Found<'h>, name: &HeaderName, is_good: fn(&[u8]) -> bool) -> Result<&'h [u8]> {
     match found {
         Found::Absent => Err(missing(name)),
