@@ -43,10 +43,14 @@ public final class Signer: Sendable {
     public func sign(
         body: some DataProtocol, id: String? = nil, eventType: String? = nil, timestamp: Int? = nil, url: String? = nil
     ) throws(WebhookError) -> [String: String] {
-        let headers = try Hookseal.native {
-            try native.sign(
-                body: Data(body), id: id, eventType: eventType, timestamp: timestamp.map(Int64.init), url: url)
+        try Hookseal.native {
+            var packer = Packer()
+            packer.number(timestamp.map(Int64.init))
+            for text in [id, eventType, url] { packer.text(text) }
+            var unpacker = Unpacker(try packer.call(body) { try native.signPacked(body: $0, message: $1) })
+            var headers: [String: String] = [:]
+            while !unpacker.isEmpty, let name = unpacker.text() { headers[name] = unpacker.text() }
+            return headers
         }
-        return Dictionary(headers.map { ($0.name, $0.value) }) { first, _ in first }
     }
 }

@@ -68,14 +68,14 @@ public final class Verifier: Sendable {
     public func verify(
         body: some DataProtocol, headers: [String: String], now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, .pairs(headers: select(headers)), now, url)
+        try verify(body, headers.lazy.map { ($0.key, $0.value) }, now, url)
     }
 
     /// Verifies a request whose headers are a list of pairs, in which a name can occur twice.
     public func verify(
         body: some DataProtocol, headers: [(String, String)], now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, .pairs(headers: select(headers)), now, url)
+        try verify(body, headers, now, url)
     }
 
     /// Verifies a request whose headers are a framework's own collection of names and values.
@@ -83,37 +83,41 @@ public final class Verifier: Sendable {
         body: some DataProtocol, headers: some Sequence<(name: String, value: String)>, now: Date? = nil,
         url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, .pairs(headers: select(headers)), now, url)
+        try verify(body, headers.lazy.map { ($0.name, $0.value) }, now, url)
     }
 
     /// Verifies with the bare value of the signature header, for the schemes that need no other.
     public func verify(
         body: some DataProtocol, headers: String, now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, .signature(value: headers), now, url)
-    }
-
-    private func verify(
-        _ body: some DataProtocol, _ headers: NativeHeaders, _ now: Date?, _ url: String?
-    ) throws(WebhookError) -> Verified {
-        try Hookseal.native {
-            Verified(try native.verify(body: Data(body), headers: headers, now: now.map(seconds), url: url))
+        try verify(body, now, url) { packer in
+            packer.text(nil)
+            packer.text(headers)
         }
     }
 
     /// Only the headers that the scheme reads cross to the core.
-    private func select(_ headers: some Sequence<(String, String)>) -> [NativeHeader] {
-        headers.compactMap { name, value in
-            headerNames.contains { isSameHeader($0, name) } ? NativeHeader(name: name, value: value) : nil
+    private func verify(
+        _ body: some DataProtocol, _ headers: some Sequence<(String, String)>, _ now: Date?, _ url: String?
+    ) throws(WebhookError) -> Verified {
+        try verify(body, now, url) { packer in
+            for (name, value) in headers where headerNames.contains(where: { isSameHeader($0, name) }) {
+                packer.text(name)
+                packer.text(value)
+            }
         }
     }
 
-    private func select(_ headers: some Sequence<(key: String, value: String)>) -> [NativeHeader] {
-        select(headers.lazy.map { ($0.key, $0.value) })
-    }
-
-    private func select(_ headers: some Sequence<(name: String, value: String)>) -> [NativeHeader] {
-        select(headers.lazy.map { ($0.name, $0.value) })
+    private func verify(
+        _ body: some DataProtocol, _ now: Date?, _ url: String?, _ pack: (inout Packer) -> Void
+    ) throws(WebhookError) -> Verified {
+        try Hookseal.native {
+            var packer = Packer()
+            packer.number(try now.map(seconds))
+            packer.text(url)
+            pack(&packer)
+            return Verified(try packer.call(body) { try native.verifyPacked(body: $0, request: $1) })
+        }
     }
 }
 
@@ -141,14 +145,16 @@ public struct Verified: Sendable, CustomStringConvertible {
 
     let claim: NativeClaim?
 
-    init(_ native: NativeVerified) {
-        timestamp = native.timestamp.map(Int.init)
-        id = native.id
-        eventType = native.eventType
-        version = native.version
-        keyIndex = Int(native.keyIndex)
-        keyID = native.keyId
-        claim = native.claim
+    init(_ packed: Data) {
+        var unpacker = Unpacker(packed)
+        timestamp = unpacker.number().map(Int.init)
+        keyIndex = Int(unpacker.number() ?? 0)
+        version = unpacker.text() ?? ""
+        id = unpacker.text()
+        eventType = unpacker.text()
+        keyID = unpacker.text()
+        claim = unpacker.isEmpty
+            ? nil : unpacker.number().map { NativeClaim(unsafeFromHandle: UInt64(bitPattern: $0)) }
     }
 
     /// ``timestamp`` as a date.

@@ -8,9 +8,11 @@ import Hookseal
 ///     hookseal-swift-tool verify   reads verify vectors, answers {"ok": {…}} or {"error": code}
 ///     hookseal-swift-tool send URL TYPE SECRET [ID]
 ///                                  sends standard input to a local receiver, prints the delivery
+///     hookseal-swift-tool turns CALL BYTES
+///                                  times calls (`tests/bench/race.py`)
 @main
 struct Tool {
-    static func main() async {
+    static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch (arguments.first, arguments.count) {
         case ("sign", 1): answerLines(Judge.sign)
@@ -18,8 +20,9 @@ struct Tool {
         case ("send", 4...5):
             let id = arguments.count == 5 ? arguments[4] : nil
             await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]), id: id)
+        case ("turns", 3): try Turns.take(arguments[1], bytes: Int(arguments[2]) ?? 0)
         default:
-            let usage = "usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID]\n"
+            let usage = "usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES\n"
             FileHandle.standardError.write(Data(usage.utf8))
             exit(2)
         }
