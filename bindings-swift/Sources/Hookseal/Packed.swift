@@ -1,6 +1,8 @@
 import Foundation
 
-/// The compact form in which the calls that are made for every webhook cross to the core (`src/packed.rs`).
+// The compact form in which the calls that are made for every webhook cross to the core (`src/packed.rs`).
+
+/// Packs what the core is given.
 struct Packer {
     private var bytes: [UInt8] = []
 
@@ -10,59 +12,56 @@ struct Packer {
 
     mutating func number(_ number: Int64?) {
         bytes.append(number == nil ? 0 : 1)
-        append(number ?? 0)
+        withUnsafeBytes(of: (number ?? 0).littleEndian) { bytes.append(contentsOf: $0) }
     }
 
     mutating func text(_ text: String?) {
-        guard let text else { return append(absent) }
-        append(UInt32(clamping: text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        let length = text.map { UInt32(clamping: $0.utf8.count) } ?? absent
+        withUnsafeBytes(of: length.littleEndian) { bytes.append(contentsOf: $0) }
+        if let text { bytes.append(contentsOf: text.utf8) }
     }
 
-    private mutating func append(_ integer: some FixedWidthInteger) {
-        withUnsafeBytes(of: integer.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    /// Calls with the packed bytes and with those of the body, both in their places.
-    func call<T>(_ body: some DataProtocol, _ call: (Data, Data) throws -> T) throws -> T {
-        try borrowed(body) { body in try borrowed(bytes) { packed in try call(body, packed) } }
+    /// Calls with the packed bytes, in their place.
+    func call<T>(_ call: (Data) throws -> T) rethrows -> T {
+        try borrowed(bytes, call)
     }
 }
 
-/// What the core has packed.
+/// Takes apart what the core has packed.
 struct Unpacker {
-    private let bytes: Data
-    private var offset = 0
+    private var rest: UnsafeRawBufferPointer.SubSequence
 
-    init(_ bytes: Data) {
-        self.bytes = bytes
+    static func unpack<T>(_ packed: Data, _ make: (inout Unpacker) -> T) -> T {
+        packed.withUnsafeBytes { bytes in
+            var unpacker = Unpacker(rest: bytes[...])
+            return make(&unpacker)
+        }
     }
 
-    var isEmpty: Bool { offset == bytes.count }
+    var isEmpty: Bool { rest.isEmpty }
 
     mutating func number() -> Int64? {
-        let isPresent: UInt8 = integer()
-        let number: Int64 = integer()
-        return isPresent == 1 ? number : nil
+        let isPresent = take(1).first == 1
+        let number = UnsafeRawBufferPointer(rebasing: take(8)).loadUnaligned(as: Int64.self)
+        return isPresent ? Int64(littleEndian: number) : nil
     }
 
     mutating func text() -> String? {
-        let length: UInt32 = integer()
-        guard length != absent else { return nil }
-        defer { offset += Int(length) }
-        return bytes.withUnsafeBytes { String(decoding: $0[offset..<offset + Int(length)], as: UTF8.self) }
+        let length = UInt32(littleEndian: UnsafeRawBufferPointer(rebasing: take(4)).loadUnaligned(as: UInt32.self))
+        return length == absent ? nil : String(decoding: take(Int(length)), as: UTF8.self)
     }
 
-    private mutating func integer<T: FixedWidthInteger>() -> T {
-        defer { offset += MemoryLayout<T>.size }
-        return T(littleEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) })
+    private mutating func take(_ count: Int) -> UnsafeRawBufferPointer.SubSequence {
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
     }
 }
 
 private let absent = UInt32.max
 
 /// Calls with bytes that are not copied where they lie in one piece. The call must not keep them.
-private func borrowed<T>(_ bytes: some DataProtocol, _ call: (Data) throws -> T) rethrows -> T {
+@inlinable
+func borrowed<T>(_ bytes: some DataProtocol, _ call: (Data) throws -> T) rethrows -> T {
     if let data = bytes as? Data { return try call(data) }
     let result = try bytes.withContiguousStorageIfAvailable { bytes in
         guard let base = bytes.baseAddress else { return try call(Data()) }

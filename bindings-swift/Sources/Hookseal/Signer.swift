@@ -40,14 +40,22 @@ public final class Signer: Sendable {
     ///
     /// The id and the event type are written only if given, and required where the scheme signs them (`invalid_event`),
     /// as is the URL (`missing_url`). `timestamp` is in Unix seconds, now if absent.
+    @inlinable
     public func sign(
         body: some DataProtocol, id: String? = nil, eventType: String? = nil, timestamp: Int? = nil, url: String? = nil
     ) throws(WebhookError) -> [String: String] {
-        try Hookseal.native {
-            var packer = Packer()
-            packer.number(timestamp.map(Int64.init))
-            for text in [id, eventType, url] { packer.text(text) }
-            var unpacker = Unpacker(try packer.call(body) { try native.signPacked(body: $0, message: $1) })
+        try Hookseal.native { try borrowed(body) { try sign($0, id, eventType, timestamp, url) } }
+    }
+
+    @usableFromInline
+    func sign(
+        _ body: Data, _ id: String?, _ eventType: String?, _ timestamp: Int?, _ url: String?
+    ) throws -> [String: String] {
+        var packer = Packer()
+        packer.number(timestamp.map(Int64.init))
+        for text in [id, eventType, url] { packer.text(text) }
+        let packed = try packer.call { try native.signPacked(body: body, message: $0) }
+        return Unpacker.unpack(packed) { unpacker in
             var headers: [String: String] = [:]
             while !unpacker.isEmpty, let name = unpacker.text() { headers[name] = unpacker.text() }
             return headers

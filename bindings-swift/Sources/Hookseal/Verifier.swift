@@ -20,6 +20,7 @@ public final class Verifier: Sendable {
     private let native: NativeVerifier
     /// The headers that verification reads, at most three: all that a program has to hand over.
     public let headerNames: [String]
+    private let lowerHeaderNames: [[UInt8]]
 
     /// Verifies with these secrets, newest first.
     ///
@@ -59,74 +60,102 @@ public final class Verifier: Sendable {
                     dangerouslyIgnoreTimestamp: dangerouslyIgnoreTimestamp))
         }
         headerNames = scheme.native.headerNames()
+        lowerHeaderNames = headerNames.map { $0.utf8.map(lower) }
     }
 
     /// Verifies a request whose headers are a dictionary.
     ///
     /// `url` is the public URL as it is registered at the provider, for the schemes that sign it. A message that waited
     /// in a queue is judged by its arrival: pass that as `now`.
+    @inlinable
     public func verify(
         body: some DataProtocol, headers: [String: String], now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, headers.lazy.map { ($0.key, $0.value) }, now, url)
+        try Hookseal.native { try borrowed(body) { try verify($0, dictionary: headers, now, url) } }
     }
 
     /// Verifies a request whose headers are a list of pairs, in which a name can occur twice.
+    @inlinable
     public func verify(
         body: some DataProtocol, headers: [(String, String)], now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, headers, now, url)
+        try Hookseal.native { try borrowed(body) { try verify($0, pairs: headers, now, url) } }
     }
 
     /// Verifies a request whose headers are a framework's own collection of names and values.
+    @inlinable
     public func verify(
         body: some DataProtocol, headers: some Sequence<(name: String, value: String)>, now: Date? = nil,
         url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, headers.lazy.map { ($0.name, $0.value) }, now, url)
+        try verify(body: body, headers: headers.map { ($0.name, $0.value) }, now: now, url: url)
     }
 
     /// Verifies with the bare value of the signature header, for the schemes that need no other.
+    @inlinable
     public func verify(
         body: some DataProtocol, headers: String, now: Date? = nil, url: String? = nil
     ) throws(WebhookError) -> Verified {
-        try verify(body, now, url) { packer in
-            packer.text(nil)
-            packer.text(headers)
+        try Hookseal.native { try borrowed(body) { try verify($0, signature: headers, now, url) } }
+    }
+}
+
+// MARK: - What crosses to the core
+extension Verifier {
+    @usableFromInline
+    func verify(_ body: Data, dictionary: [String: String], _ now: Date?, _ url: String?) throws -> Verified {
+        var packer = try packer(now, url)
+        for (name, value) in dictionary where reads(name) {
+            packer.text(name)
+            packer.text(value)
         }
+        return try verify(body, packer)
+    }
+
+    @usableFromInline
+    func verify(_ body: Data, pairs: [(String, String)], _ now: Date?, _ url: String?) throws -> Verified {
+        var packer = try packer(now, url)
+        for (name, value) in pairs where reads(name) {
+            packer.text(name)
+            packer.text(value)
+        }
+        return try verify(body, packer)
+    }
+
+    @usableFromInline
+    func verify(_ body: Data, signature: String, _ now: Date?, _ url: String?) throws -> Verified {
+        var packer = try packer(now, url)
+        packer.text(nil)
+        packer.text(signature)
+        return try verify(body, packer)
+    }
+
+    private func packer(_ now: Date?, _ url: String?) throws -> Packer {
+        var packer = Packer()
+        packer.number(try now.map(seconds))
+        packer.text(url)
+        return packer
+    }
+
+    private func verify(_ body: Data, _ request: Packer) throws -> Verified {
+        let packed = try request.call { try native.verifyPacked(body: body, request: $0) }
+        return Unpacker.unpack(packed) { Verified(&$0) }
     }
 
     /// Only the headers that the scheme reads cross to the core.
-    private func verify(
-        _ body: some DataProtocol, _ headers: some Sequence<(String, String)>, _ now: Date?, _ url: String?
-    ) throws(WebhookError) -> Verified {
-        try verify(body, now, url) { packer in
-            for (name, value) in headers where headerNames.contains(where: { isSameHeader($0, name) }) {
-                packer.text(name)
-                packer.text(value)
+    private func reads(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { name in
+            for header in lowerHeaderNames where header.count == name.count {
+                if header.indices.allSatisfy({ header[$0] == lower(name[$0]) }) { return true }
             }
+            return false
         }
     }
-
-    private func verify(
-        _ body: some DataProtocol, _ now: Date?, _ url: String?, _ pack: (inout Packer) -> Void
-    ) throws(WebhookError) -> Verified {
-        try Hookseal.native {
-            var packer = Packer()
-            packer.number(try now.map(seconds))
-            packer.text(url)
-            pack(&packer)
-            return Verified(try packer.call(body) { try native.verifyPacked(body: $0, request: $1) })
-        }
-    }
-}
-
-private func isSameHeader(_ one: String, _ other: String) -> Bool {
-    one.utf8.count == other.utf8.count && zip(one.utf8, other.utf8).allSatisfy { lower($0) == lower($1) }
 }
 
 private func lower(_ byte: UInt8) -> UInt8 {
-    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    UInt8(ascii: "A") <= byte && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
 }
 
 /// What verification established.
@@ -145,8 +174,7 @@ public struct Verified: Sendable, CustomStringConvertible {
 
     let claim: NativeClaim?
 
-    init(_ packed: Data) {
-        var unpacker = Unpacker(packed)
+    init(_ unpacker: inout Unpacker) {
         timestamp = unpacker.number().map(Int.init)
         keyIndex = Int(unpacker.number() ?? 0)
         version = unpacker.text() ?? ""

@@ -48,6 +48,7 @@ extension WebhookError {
     }
 
     /// The bridge's own failures (a panic, a broken buffer) are defects of this package.
+    @usableFromInline
     init(_ error: any Error) {
         switch error {
         case let error as WebhookError: self = error
@@ -59,6 +60,7 @@ extension WebhookError {
 }
 
 /// Calls into the core; every failure leaves as a `WebhookError`.
+@inlinable
 func native<T>(_ call: () throws -> T) throws(WebhookError) -> T {
     do { return try call() } catch { throw WebhookError(error) }
 }
