@@ -161,6 +161,17 @@ async fn connections_are_not_taken() {
     assert_failed(&exchange, AttemptError::ConnectTimeout, Phase::Connect);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_route_leads_there() {
+    // TCP has no way to a broadcast address.
+    let guard =
+        Guard::new(&GuardOptions { allow_subnets: vec!["255.255.255.255".to_owned()], ..GuardOptions::default() });
+    let transport = HttpTransport::new(HttpOptions { guard: guard.unwrap(), ..HttpOptions::default() }).unwrap();
+    let exchange = post(&transport, "http://255.255.255.255/", LONG, "{}").await;
+    assert_failed(&exchange, AttemptError::NetworkUnreachable, Phase::Connect);
+}
+
 #[tokio::test]
 async fn a_new_connection_is_reset_or_closed_without_an_answer() {
     let resetting = Server::start(|_, mut stream| async move {
@@ -242,6 +253,14 @@ async fn the_status_stands_whatever_the_body_does() {
     assert_eq!((status(&exchange), exchange.phase), (200, Phase::Body));
     assert_eq!(&exchange.result.unwrap().body[..], b"half");
 
+    let resetting = Server::start(move |_, mut stream| async move {
+        read_request(&mut stream).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        reset(&stream);
+    })
+    .await;
+    assert_eq!(status(&resetting.post().await), 200);
+
     let broken = Server::answering("HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").await;
     assert_eq!(status(&broken.post().await), 503);
 }
@@ -256,6 +275,19 @@ async fn an_endless_body_is_cut() {
     .await;
     let exchange = server.post().await;
     assert_eq!(exchange.result.unwrap().body.len(), 16 * 1024);
+}
+
+#[tokio::test]
+async fn a_chunk_extension_without_end_is_cut() {
+    let server = Server::start(|_, mut stream| async move {
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;").await.unwrap();
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    })
+    .await;
+    let exchange = server.post().await;
+    assert_eq!((status(&exchange), exchange.phase), (200, Phase::Body));
+    assert!(exchange.result.unwrap().body.is_empty());
 }
 
 #[tokio::test]
@@ -377,6 +409,59 @@ async fn connections_are_kept_alive() {
     let server = stale_after(usize::MAX, b"").await;
     let transport = transport();
     for _ in 0..5 {
+        assert_eq!(status(&post(&transport, &server.url(), LONG, "{}").await), 200);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_will_close_is_not_kept() {
+    let server = Server::start(|_, mut stream| async move {
+        let closing = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        while read_request(&mut stream).await {
+            stream.write_all(closing).await.unwrap();
+        }
+    })
+    .await;
+    let transport = transport();
+    for _ in 0..3 {
+        let exchange = post(&transport, &server.url(), LONG, "{}").await;
+        assert_eq!((status(&exchange), exchange.resent), (204, false));
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+/// Servers close idle connections after 5 s and more; this side is to be first.
+#[tokio::test]
+async fn an_idle_connection_is_closed_by_this_side() {
+    let (told, mut end) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(move |_, mut stream| {
+        let told = told.clone();
+        async move {
+            assert!(read_request(&mut stream).await);
+            stream.write_all(OK).await.unwrap();
+            told.send(read_request(&mut stream).await).unwrap();
+        }
+    })
+    .await;
+    let transport = transport();
+    assert_eq!(status(&post(&transport, &server.url(), LONG, "{}").await), 200);
+    let another_request = tokio::time::timeout(LONG, end.recv()).await.expect("the connection should end");
+    assert_eq!(another_request, Some(false));
+}
+
+#[tokio::test]
+async fn where_a_server_says_that_it_is_too_is_not_heeded() {
+    let server = Server::start(|_, mut stream| async move {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: <https://127.0.0.1:1/>; rel=preconnect\r\n\r\n";
+        let answer = "HTTP/1.1 200 OK\r\nAlt-Svc: h2=\"127.0.0.1:1\"; ma=3600\r\nContent-Length: 0\r\n\r\n";
+        while read_request(&mut stream).await {
+            stream.write_all(format!("{hints}{answer}").as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let transport = transport();
+    for _ in 0..2 {
         assert_eq!(status(&post(&transport, &server.url(), LONG, "{}").await), 200);
     }
     assert_eq!(server.connections(), 1);

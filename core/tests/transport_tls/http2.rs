@@ -32,7 +32,7 @@ async fn serve_both(
 ) -> (SocketAddr, Arc<AtomicUsize>) {
     let connections = Arc::<AtomicUsize>::default();
     let counter = Arc::clone(&connections);
-    let mut config = authority.server(&["localhost"], |_| {});
+    let mut config = authority.server(&["localhost", "127.0.0.1"], |_| {});
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let address = serve_each(config, move |mut stream| {
         let number = counter.fetch_add(1, SeqCst);
@@ -78,6 +78,17 @@ async fn http2_is_spoken_when_asked_for_only() {
         assert_eq!(post_as(&transport, None, "localhost", address).await.result.unwrap().status, 202);
     }
     assert_eq!(connections.load(SeqCst), 2, "the second transport keeps its connection");
+}
+
+#[tokio::test]
+async fn two_names_of_one_server_have_connections_of_their_own() {
+    let authority = Authority::new();
+    let (address, connections) = serve_both(&authority, |_, _, respond| answer_with(202, respond)).await;
+    let transport = HttpTransport::new(http2(&authority)).unwrap();
+    for host in ["localhost", "127.0.0.1", "localhost", "127.0.0.1"] {
+        assert_eq!(post_as(&transport, None, host, address).await.result.unwrap().status, 202, "{host}");
+    }
+    assert_eq!(connections.load(SeqCst), 2);
 }
 
 #[tokio::test]

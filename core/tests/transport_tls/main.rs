@@ -23,7 +23,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::authority::{Authority, serve};
+use crate::authority::{Authority, answer, serve, serve_each};
 
 /// A server that writes these bytes to whoever connects, and never closes.
 async fn babble(bytes: &'static [u8]) -> SocketAddr {
@@ -77,6 +77,22 @@ async fn an_extra_root_is_trusted_for_names_and_addresses() {
         let exchange = post(options(&[&authority]), host, address).await;
         assert_eq!(exchange.result.unwrap().status, 204);
     }
+}
+
+#[tokio::test]
+async fn the_server_is_asked_for_by_the_urls_name() {
+    let authority = Authority::new();
+    let (told, mut names) = tokio::sync::mpsc::unbounded_channel();
+    let address = serve_each(authority.server(&["localhost", "127.0.0.1"], |_| {}), move |mut stream| {
+        told.send(stream.get_ref().1.server_name().map(str::to_owned)).unwrap();
+        async move { while answer(&mut stream).await {} }
+    })
+    .await;
+    for host in ["LOCALHOST.", "127.0.0.1"] {
+        assert_eq!(post(options(&[&authority]), host, address).await.result.unwrap().status, 204);
+    }
+    // RFC 6066, section 3: addresses are not sent.
+    assert_eq!([names.recv().await, names.recv().await], [Some(Some("localhost".to_owned())), Some(None)]);
 }
 
 #[tokio::test]
