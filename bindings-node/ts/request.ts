@@ -96,9 +96,9 @@ export function forgeries(options: SignedRequestOptions): Forgery[] {
   return found.filter((forgery) => forgery !== false)
 }
 
-/** The signature with its last digits, which every scheme has at the end, in another order. */
-function turned(signature: string): string {
-  return signature.replace(/[A-Za-z0-9](?=[^A-Za-z0-9]*$)/, (digit) => (digit === '0' ? '1' : '0'))
+/** A header whose every signature, or whose token, starts with another digit. */
+function turned(header: string): string {
+  return header.replace(/[A-Za-z0-9+/]{20,}|^[^=, ]+$/g, (value) => (value.startsWith('0') ? '1' : '0') + value.slice(1))
 }
 
 /** What a parser and a printer make of JSON. */
