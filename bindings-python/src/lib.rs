@@ -3,7 +3,9 @@
 mod convert;
 mod diagnose;
 mod error;
+mod feed;
 mod keys;
+mod log;
 mod runtime;
 mod seal;
 mod send;
@@ -18,7 +20,11 @@ mod native {
     #[pymodule_export]
     use crate::error::{error_codes, error_of};
     #[pymodule_export]
+    use crate::feed::Feed;
+    #[pymodule_export]
     use crate::keys::{Key, KeyRing, KeyStats, Scheme, Secret};
+    #[pymodule_export]
+    use crate::log::take_warnings;
     #[pymodule_export]
     use crate::runtime::{Pending, shut_down};
     #[pymodule_export]

@@ -8,9 +8,10 @@ use std::{
     future::Future,
     ptr,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicPtr, AtomicU64, Ordering},
     },
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,7 @@ use tokio::{
 use crate::{
     convert::seconds,
     error::{Failure, Result, exception},
+    log::{self, Log},
 };
 
 /// How often a blocking wait looks whether Ctrl-C was pressed.
@@ -34,12 +36,13 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 /// How many forks lie between this process and the one that loaded the module.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 static RUNTIME: PerProcess<Owned> = PerProcess::new();
-/// Whether the interpreter is ending.
-static ENDING: AtomicBool = AtomicBool::new(false);
+/// The thread that ends the interpreter, once it does.
+static ENDING: OnceLock<ThreadId> = OnceLock::new();
 
 struct Owned {
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
+    log: Log,
 }
 
 /// Learns of forks from now on; called once, when the module is loaded.
@@ -61,14 +64,15 @@ pub(crate) fn watch_forks() {
 pub(crate) fn runtime() -> Result<Handle, Error> {
     let owned = RUNTIME.get(|| {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 4)))
+            .worker_threads(thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 4)))
             .thread_name("hookseal")
             .enable_all()
             .build()
             .map_err(|error| Error::new(ErrorCode::Internal, format!("the runtime could not be made: {error}")))?;
-        Ok(Owned { handle: runtime.handle().clone(), runtime: Mutex::new(Some(runtime)) })
+        log::follow();
+        Ok(Owned { handle: runtime.handle().clone(), runtime: Mutex::new(Some(runtime)), log: Log::default() })
     })?;
-    if ENDING.load(Ordering::Relaxed) {
+    if ENDING.get().is_some() {
         return Err(Error::new(ErrorCode::Closed, "the interpreter is shutting down"));
     }
     Ok(owned.handle.clone())
@@ -77,10 +81,22 @@ pub(crate) fn runtime() -> Result<Handle, Error> {
 /// Ends the runtime with the interpreter, before its threads could call into what is gone.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {
-    ENDING.store(true, Ordering::Relaxed);
+    ENDING.get_or_init(|| thread::current().id());
     if let Some(runtime) = RUNTIME.here().and_then(|owned| lock(&owned.runtime).take()) {
         py.detach(|| runtime.shutdown_timeout(LAST_GRACE));
     }
+}
+
+/// Stops a thread that would go back into an interpreter that is ending, which would end the thread by unwinding this code.
+fn stay_out_of_the_end() {
+    while ENDING.get().is_some_and(|ender| *ender != thread::current().id()) {
+        thread::park();
+    }
+}
+
+/// Where this process's warnings wait, once it has a runtime.
+pub(crate) fn log_here() -> Option<&'static Log> {
+    RUNTIME.here().map(|owned| &owned.log)
 }
 
 /// A value that each process makes for itself.
@@ -208,7 +224,12 @@ impl Pending {
         loop {
             let pause =
                 deadline.map_or(SIGNAL_CHECK, |end| end.saturating_duration_since(Instant::now()).min(SIGNAL_CHECK));
-            if let Some(outcome) = py.detach(|| slot.wait(pause)) {
+            let outcome = py.detach(|| {
+                let outcome = slot.wait(pause);
+                stay_out_of_the_end();
+                outcome
+            });
+            if let Some(outcome) = outcome {
                 return Ok(answer(py, outcome)?);
             }
             if let Err(interrupt) = py.check_signals() {
@@ -251,10 +272,10 @@ struct Promise(Arc<Slot>);
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        if ENDING.load(Ordering::Relaxed) {
+        if ENDING.get().is_some() {
             return;
         }
-        self.0.settle(Err(if std::thread::panicking() {
+        self.0.settle(Err(if thread::panicking() {
             Error::new(ErrorCode::Internal, "the work ended in a panic")
         } else {
             Error::new(ErrorCode::Closed, "the wait was given up")
@@ -299,6 +320,6 @@ fn answer(py: Python<'_>, outcome: Result<Answer, Error>) -> PyResult<Bound<'_, 
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,22 +2,24 @@
 
 use std::{
     sync::{
-        Arc,
+        Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use hookseal::{
-    EndpointOptions, Error, ErrorCode, Event, Notices, SenderOptions, retry::RetryPolicy, sender::options_from_json,
+    EndpointOptions, Error, ErrorCode, Event, SenderOptions, retry::RetryPolicy, sender::options_from_json,
 };
 use pyo3::{prelude::*, types::PyBytes};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::{
     convert,
-    error::Result,
-    runtime::{Answer, OfProcess, Pending, PerProcess, runtime},
+    error::{Failure, Result},
+    feed::{Feed, Following},
+    runtime::{Answer, OfProcess, Pending, PerProcess, lock, runtime},
     seal::Signer,
 };
 
@@ -56,27 +58,37 @@ impl Endpoint {
 #[pyclass(frozen, module = "hookseal._native")]
 pub(crate) struct Courier {
     options: SenderOptions,
-    on_event: Option<Arc<Py<PyAny>>>,
+    listener: Option<Py<PyAny>>,
     closed: AtomicBool,
-    sender: PerProcess<hookseal::Sender>,
+    live: PerProcess<Live>,
+}
+
+/// A sender at work, and the word to its followers that it has ended.
+struct Live {
+    sender: hookseal::Sender,
+    closed: watch::Sender<bool>,
+    /// What the listener is still to be given.
+    unheard: Mutex<Option<Feed>>,
+}
+
+impl Live {
+    fn follow(&self) -> Feed {
+        Following::new(self.sender.subscribe(), self.closed.subscribe()).into()
+    }
 }
 
 #[pymethods]
 impl Courier {
     #[new]
-    #[pyo3(signature = (options, on_event, /))]
-    fn new(options: &str, on_event: Option<Py<PyAny>>) -> Result<Self> {
+    #[pyo3(signature = (options, listener, /))]
+    fn new(options: &str, listener: Option<Py<PyAny>>) -> Result<Self> {
         let options: SenderOptions = options_from_json(options)?;
         hookseal::Sender::new(options.clone())?;
-        Ok(Self {
-            options,
-            on_event: on_event.map(Arc::new),
-            closed: AtomicBool::new(false),
-            sender: PerProcess::new(),
-        })
+        Ok(Self { options, listener, closed: AtomicBool::new(false), live: PerProcess::new() })
     }
 
-    #[pyo3(signature = (endpoint, event_type, payload, id, content_type, /))]
+    #[pyo3(signature = (endpoint, event_type, payload, id, content_type, traceparent, /))]
+    #[expect(clippy::too_many_arguments, reason = "an endpoint and the parts of an event")]
     fn send(
         &self,
         endpoint: &Bound<'_, Endpoint>,
@@ -84,24 +96,26 @@ impl Courier {
         payload: &Bound<'_, PyBytes>,
         id: Option<&Bound<'_, PyAny>>,
         content_type: Option<&Bound<'_, PyAny>>,
+        traceparent: Option<&Bound<'_, PyAny>>,
     ) -> Result<Pending> {
-        let event = event(event_type, payload, id, content_type)?;
-        let (sender, endpoint) = (self.sender()?.clone(), endpoint.get().0.clone());
+        let event = event(event_type, payload, id, content_type, traceparent)?;
+        let (sender, endpoint) = (self.live(endpoint.py())?.sender.clone(), endpoint.get().0.clone());
         Ok(Pending::start(async move { record(&sender.send(&endpoint, event).await?) })?)
     }
 
     #[pyo3(signature = (items, /))]
-    fn send_many(&self, items: Vec<Item<'_>>) -> Result<Pending> {
+    fn send_many(&self, py: Python<'_>, items: Vec<Item<'_>>) -> Result<Pending> {
         let mut events = Vec::with_capacity(items.len());
         for (index, (endpoint, event_type, payload)) in items.into_iter().enumerate() {
-            let event = event(&event_type, &payload, None, None).map_err(|failure| failure.at_item(index))?;
+            let event = event(&event_type, &payload, None, None, None).map_err(|failure| failure.at_item(index))?;
             events.push((endpoint.get().0.clone(), event));
         }
-        let sender = self.sender()?.clone();
+        let sender = self.live(py)?.sender.clone();
         Ok(Pending::start(async move { record(&sender.send_many(events).await?) })?)
     }
 
-    #[pyo3(signature = (endpoint, event_type, payload, id, content_type, /))]
+    #[pyo3(signature = (endpoint, event_type, payload, id, content_type, traceparent, /))]
+    #[expect(clippy::too_many_arguments, reason = "an endpoint and the parts of an event")]
     fn enqueue(
         &self,
         endpoint: &Bound<'_, Endpoint>,
@@ -109,15 +123,16 @@ impl Courier {
         payload: &Bound<'_, PyBytes>,
         id: Option<&Bound<'_, PyAny>>,
         content_type: Option<&Bound<'_, PyAny>>,
+        traceparent: Option<&Bound<'_, PyAny>>,
     ) -> Result<Job> {
-        let event = event(event_type, payload, id, content_type)?;
-        Ok(Job(OfProcess::new(self.sender()?.enqueue(&endpoint.get().0, event)?)))
+        let event = event(event_type, payload, id, content_type, traceparent)?;
+        Ok(Job(OfProcess::new(self.live(endpoint.py())?.sender.enqueue(&endpoint.get().0, event)?)))
     }
 
     #[pyo3(signature = (timeout, /))]
     fn flush(&self, timeout: Option<&Bound<'_, PyAny>>) -> Result<Pending> {
         let timeout = timeout.map(|timeout| convert::seconds(timeout, "timeout")).transpose()?;
-        let sender = self.sender.here().cloned();
+        let sender = self.live.here().map(|live| live.sender.clone());
         Ok(Pending::start(async move {
             Ok(Answer::Flag(match sender {
                 Some(sender) => sender.flush(timeout).await,
@@ -131,14 +146,24 @@ impl Courier {
     fn close(&self, grace: &Bound<'_, PyAny>) -> Result<Option<Pending>> {
         let grace: Duration = convert::seconds(grace, "grace")?;
         self.closed.store(true, Ordering::Relaxed);
-        let Some(sender) = self.sender.here().cloned() else { return Ok(None) };
-        Ok(Some(Pending::start(async move { record(&sender.close(grace).await) })?))
+        let Some(live) = self.live.here() else { return Ok(None) };
+        let (sender, ending) = (live.sender.clone(), Ending(live.closed.clone()));
+        Ok(Some(Pending::start(async move {
+            let unfinished = sender.close(grace).await;
+            drop(ending);
+            record(&unfinished)
+        })?))
+    }
+
+    /// Follows what happens from now on.
+    fn follow(&self, py: Python<'_>) -> Result<Feed> {
+        Ok(self.live(py)?.follow())
     }
 
     /// How many accepted deliveries are not finished.
     #[getter]
     fn unfinished(&self) -> usize {
-        self.sender.here().map_or(0, hookseal::Sender::unfinished)
+        self.live.here().map_or(0, |live| live.sender.unfinished())
     }
 
     #[getter]
@@ -148,18 +173,30 @@ impl Courier {
 }
 
 impl Courier {
-    fn sender(&self) -> Result<&hookseal::Sender, Error> {
+    fn live(&self, py: Python<'_>) -> Result<&Live> {
         if self.closed.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorCode::Closed, "the sender is closed"));
+            return Err(Failure::new(ErrorCode::Closed, "the sender is closed"));
         }
-        self.sender.get(|| {
-            let runtime = runtime()?;
-            let sender = hookseal::Sender::builder().options(self.options.clone()).runtime(runtime.clone()).build()?;
-            if let Some(on_event) = &self.on_event {
-                runtime.spawn(tell(sender.subscribe(), Arc::clone(on_event)));
-            }
-            Ok(sender)
-        })
+        let live = self.live.get(|| {
+            let sender = hookseal::Sender::builder().options(self.options.clone()).runtime(runtime()?).build()?;
+            let live = Live { sender, closed: watch::channel(false).0, unheard: Mutex::default() };
+            *lock(&live.unheard) = self.listener.as_ref().map(|_| live.follow());
+            Ok(live)
+        })?;
+        let unheard = lock(&live.unheard).take();
+        if let Some((listener, feed)) = self.listener.as_ref().zip(unheard) {
+            listener.call1(py, (feed,))?;
+        }
+        Ok(live)
+    }
+}
+
+/// Tells the followers of the end, also where the wait for it is given up.
+struct Ending(watch::Sender<bool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
     }
 }
 
@@ -201,29 +238,12 @@ pub(crate) fn standard_retry_policy() -> Result<String> {
     Ok(text(&RetryPolicy::standard())?)
 }
 
-/// Calls back with one event after the other; a slow callback misses some, and never slows a delivery.
-async fn tell(mut notices: Notices, on_event: Arc<Py<PyAny>>) {
-    while let Some(notice) = notices.next().await {
-        let Ok(notice) = text(&*notice) else { continue };
-        let (on_event, dropped) = (Arc::clone(&on_event), notices.dropped());
-        let call = move || {
-            Python::try_attach(|py| {
-                if let Err(error) = on_event.call1(py, (notice, dropped)) {
-                    error.write_unraisable(py, Some(on_event.bind(py)));
-                }
-            });
-        };
-        if tokio::task::spawn_blocking(call).await.is_err() {
-            return;
-        }
-    }
-}
-
 fn event(
     event_type: &Bound<'_, PyAny>,
     payload: &Bound<'_, PyBytes>,
     id: Option<&Bound<'_, PyAny>>,
     content_type: Option<&Bound<'_, PyAny>>,
+    traceparent: Option<&Bound<'_, PyAny>>,
 ) -> Result<Event> {
     let event_type = convert::text(event_type, "the event type", ErrorCode::InvalidEvent)?;
     let mut event = Event::bytes(event_type, payload.as_bytes().to_vec())?;
@@ -233,6 +253,9 @@ fn event(
     if let Some(content_type) = content_type {
         event = event.content_type(convert::text(content_type, "content_type", ErrorCode::InvalidHeader)?)?;
     }
+    if let Some(traceparent) = traceparent {
+        event = event.traceparent(convert::text(traceparent, "traceparent", ErrorCode::InvalidEvent)?)?;
+    }
     Ok(event)
 }
 
@@ -240,6 +263,6 @@ fn record<T: Serialize>(value: &T) -> Result<Answer, Error> {
     text(value).map(Answer::Text)
 }
 
-fn text<T: Serialize>(value: &T) -> Result<String, Error> {
+pub(crate) fn text<T: Serialize>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
 }

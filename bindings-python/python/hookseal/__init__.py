@@ -24,9 +24,11 @@ from ._native import (
     diagnose,
     shut_down,
 )
+from ._pending import log_warnings
 from .delivery import Attempt, Delivery, SenderEvent
 from .endpoint import Endpoint, RetryPolicy
 from .errors import ConfigError, SendError, StoreError, VerificationError, WebhookError
+from .events import SenderEvents
 from .sender import AsyncSender, Handle, Sender
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "SendError",
     "Sender",
     "SenderEvent",
+    "SenderEvents",
     "Signer",
     "StoreError",
     "VerificationError",
@@ -57,5 +60,6 @@ __all__ = [
     "diagnose",
 ]
 
+atexit.register(log_warnings)  # after shut_down: the last one in is the first one out
 atexit.register(shut_down)
-del atexit, shut_down
+del atexit, log_warnings, shut_down

@@ -8,6 +8,7 @@ from .errors import WebhookError
 __all__ = [
     "Courier",
     "Endpoint",
+    "Feed",
     "Finding",
     "Job",
     "Key",
@@ -27,6 +28,7 @@ __all__ = [
     "retry_policy",
     "shut_down",
     "standard_retry_policy",
+    "take_warnings",
 ]
 
 _Body: TypeAlias = bytes | bytearray | memoryview | str
@@ -184,6 +186,10 @@ class Verifier:
     def verify(self, body: _Body, headers: _Headers, now: _Time | None = None, url: str | None = None) -> Verified: ...
     @property
     def header_names(self) -> tuple[str, ...]: ...
+    @property
+    def scheme(self) -> Scheme: ...
+    @property
+    def replay(self) -> ReplayGuard | None: ...
 
 @final
 class Finding:
@@ -220,7 +226,7 @@ class Endpoint:
 
 @final
 class Courier:
-    def __new__(cls, options: str, on_event: Callable[[str, int], object] | None, /) -> Courier: ...
+    def __new__(cls, options: str, listener: Callable[[Feed], object] | None, /) -> Courier: ...
     def send(
         self,
         endpoint: Endpoint,
@@ -228,6 +234,7 @@ class Courier:
         payload: bytes,
         id: str | None,
         content_type: str | None,
+        traceparent: str | None,
         /,
     ) -> Pending: ...
     def send_many(self, items: Sequence[tuple[Endpoint, str, bytes]], /) -> Pending: ...
@@ -238,14 +245,21 @@ class Courier:
         payload: bytes,
         id: str | None,
         content_type: str | None,
+        traceparent: str | None,
         /,
     ) -> Job: ...
+    def follow(self) -> Feed: ...
     def flush(self, timeout: float | None, /) -> Pending: ...
     def close(self, grace: float, /) -> Pending | None: ...
     @property
     def unfinished(self) -> int: ...
     @property
     def closed(self) -> bool: ...
+
+@final
+class Feed:
+    def ready(self) -> Pending: ...
+    def take(self) -> list[tuple[str, int]]: ...
 
 @final
 class Job:
@@ -260,3 +274,4 @@ def error_of(code: str, message: str, /) -> WebhookError: ...
 def retry_policy(record: str, /) -> str: ...
 def standard_retry_policy() -> str: ...
 def shut_down() -> None: ...
+def take_warnings() -> list[tuple[int, str]]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any, Literal
 
 from . import _native
@@ -99,13 +99,16 @@ class Endpoint:
     """A receiver: a URL, and what its deliveries are signed and sent with.
 
     Deliveries are signed by `signer`, or with `secrets` under `scheme`. `id` is what its deliveries share their turns,
-    limits and circuit by: the URL unless given.
+    limits and circuit by: the URL unless given. `identity` is the client certificate chain and private key for its
+    TLS, as one PEM text. An endpoint can not be changed.
 
     >>> Endpoint("https://hooks.example.com/in", secrets=["whsec_demo"]).url
     'https://hooks.example.com/in'
     """
 
     __slots__ = ("_native",)
+
+    _native: _native.Endpoint
 
     def __init__(
         self,
@@ -121,6 +124,7 @@ class Endpoint:
         rate_limit: RateLimit | None = None,
         basic_auth: tuple[str, str] | None = None,
         bearer: str | None = None,
+        identity: str | None = None,
     ) -> None:
         if signer is None:
             signer = Signer([] if secrets is None else secrets, scheme)
@@ -137,8 +141,15 @@ class Endpoint:
             "rate_limit": rate_limit,
             "basic_auth": basic_auth,
             "bearer": bearer,
+            "identity": identity,
         }
-        self._native = _native.Endpoint(options_json(options), signer)
+        object.__setattr__(self, "_native", _native.Endpoint(options_json(options), signer))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"an Endpoint can not be changed, nor its {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"an Endpoint can not be changed, nor its {name}")
 
     @property
     def id(self) -> str:

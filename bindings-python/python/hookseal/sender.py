@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._data import NULL, Payload, at_item, listed, options_json, payload_bytes
+from ._pending import log_warnings, logger, settled, waited
 from .delivery import Delivery, SenderEvent
 from .endpoint import Endpoint, RateLimit, RetryPolicy, retry_record
 from .errors import ConfigError, WebhookError
+from .events import Listener, SenderEvents
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-logger = logging.getLogger("hookseal")
-
 Item = tuple[Endpoint, str, Payload]
+HeaderRole = Literal["id", "event", "timestamp", "attempt"]
 
 
 class Handle:
@@ -52,7 +50,7 @@ class Handle:
 
     def result(self, timeout: float | None = None) -> Delivery:
         """Waits for the end; `TimeoutError` after `timeout` seconds."""
-        return Delivery._from_json(self._job.result().wait(timeout))
+        return Delivery._from_json(waited(self._job.result(), timeout))
 
     def __await__(self) -> Generator[Any, None, Delivery]:
         return self._wait().__await__()
@@ -84,7 +82,12 @@ class _Base:
         rate_limit: RateLimit | None = None,
         breaker: Mapping[str, float] | Literal[False] | None = None,
         extra_roots: Iterable[str] | None = None,
+        identity: str | None = None,
+        proxy: str | None = None,
+        http2: bool | None = None,
         user_agent: str | None = None,
+        header_prefix: str | None = None,
+        header_names: Mapping[HeaderRole, str] | None = None,
         on_event: Callable[[SenderEvent], object] | None = None,
     ) -> None:
         options = options_json(
@@ -103,12 +106,18 @@ class _Base:
                 "rate_limit": rate_limit,
                 "breaker": NULL if breaker is False else breaker,
                 "extra_roots": listed("extra_roots", extra_roots),
+                "identity": identity,
+                "proxy": proxy,
+                "http2": http2,
                 "user_agent": user_agent,
+                "header_prefix": header_prefix,
+                "header_names": header_names,
             }
         )
         if on_event is not None and not callable(on_event):
             raise ConfigError("invalid_config", f"on_event must be callable, not {type(on_event).__name__}")
-        self._courier = _native.Courier(options, on_event and partial(_call_listener, on_event))
+        self._listener = Listener(on_event) if on_event else None
+        self._courier = _native.Courier(options, self._listener.start if self._listener else None)
 
     def enqueue(
         self,
@@ -118,10 +127,17 @@ class _Base:
         *,
         id: str | None = None,
         content_type: str | None = None,
+        traceparent: str | None = None,
     ) -> Handle:
         """Accepts an event for delivery and returns at once; `queue_full` where there is no room."""
-        body = payload_bytes(payload)
-        return Handle(self._courier.enqueue(_native_endpoint(endpoint), event_type, body, id, content_type))
+        event = (event_type, payload_bytes(payload), id, content_type, traceparent)
+        job = self._courier.enqueue(_native_endpoint(endpoint), *event)
+        log_warnings()
+        return Handle(job)
+
+    def events(self) -> SenderEvents:
+        """Follows what happens from now on."""
+        return SenderEvents(self._courier.follow())
 
     @property
     def unfinished(self) -> int:
@@ -129,22 +145,30 @@ class _Base:
         return self._courier.unfinished
 
     def _start_send(
-        self, endpoint: Endpoint, event_type: str, payload: Payload, id: str | None, content_type: str | None
+        self,
+        endpoint: Endpoint,
+        event_type: str,
+        payload: Payload,
+        id: str | None,
+        content_type: str | None,
+        traceparent: str | None,
     ) -> _native.Pending:
-        body = payload_bytes(payload)
-        return self._courier.send(_native_endpoint(endpoint), event_type, body, id, content_type)
+        event = (event_type, payload_bytes(payload), id, content_type, traceparent)
+        return self._courier.send(_native_endpoint(endpoint), *event)
 
     def _start_send_many(self, items: Iterable[Item]) -> _native.Pending:
         return self._courier.send_many([_native_item(index, item) for index, item in enumerate(items)])
 
     def __del__(self) -> None:
-        courier = getattr(self, "_courier", None)
+        courier = self.__dict__.pop("_courier", None)
         if courier is not None and not courier.closed and courier.unfinished:
             warnings.warn(
                 f"a sender was dropped with {courier.unfinished} unfinished deliveries; close it",
                 ResourceWarning,
                 stacklevel=1,
             )
+            del courier
+            log_warnings()
 
 
 class AsyncSender(_Base):
@@ -158,7 +182,13 @@ class AsyncSender(_Base):
     `allow_subnets`, `allow_ports` and `https_only` for the egress guard; as limits `max_in_flight` (256),
     `max_in_flight_per_endpoint` (8), `max_queued` (100,000), `max_queued_bytes` (64 MiB), `rate_limit` (attempts per
     second and endpoint) and `breaker` (`{"failures": 5, "open_for": 60, "successes": 3}`; `False` for none);
-    `extra_roots` as PEM texts; `user_agent`; `on_event`, which is called with each `SenderEvent` in another thread.
+    for TLS `extra_roots` and `identity` (a certificate chain with its private key) as PEM texts; `proxy`
+    (`http://user:password@host:port`); `http2` (`False`: HTTP/1.1 alone); `user_agent`; `header_prefix`
+    (`"X-Webhook-"`) of the headers that carry id, event type, timestamp and attempt, or whole names of them in
+    `header_names`; `on_event`, which is called with each `SenderEvent` in another thread.
+
+    `send` and `enqueue` take the delivery's `id` (one is made unless given), the `content_type` of bytes and text
+    (`application/json`), and a W3C `traceparent` to send along. Warnings go to the logger `hookseal`.
     """
 
     async def send(
@@ -169,9 +199,11 @@ class AsyncSender(_Base):
         *,
         id: str | None = None,
         content_type: str | None = None,
+        traceparent: str | None = None,
     ) -> Delivery:
         """Delivers an event and waits for the end; waits for room where the queue is full."""
-        return Delivery._from_json(await settled(self._start_send(endpoint, event_type, payload, id, content_type)))
+        pending = self._start_send(endpoint, event_type, payload, id, content_type, traceparent)
+        return Delivery._from_json(await settled(pending))
 
     async def send_many(self, items: Iterable[Item]) -> list[Delivery]:
         """Delivers many events in one crossing; all are checked first, and the answers are in order."""
@@ -184,7 +216,10 @@ class AsyncSender(_Base):
     async def close(self, grace: float = 30) -> list[Delivery]:
         """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
         pending = self._courier.close(grace)
-        return Delivery._list_from_json(await settled(pending)) if pending else []
+        unfinished = Delivery._list_from_json(await settled(pending)) if pending else []
+        if self._listener:
+            await asyncio.to_thread(self._listener.join)
+        return unfinished
 
     async def __aenter__(self) -> Self:
         return self
@@ -206,22 +241,27 @@ class Sender(_Base):
         *,
         id: str | None = None,
         content_type: str | None = None,
+        traceparent: str | None = None,
     ) -> Delivery:
         """Delivers an event and waits for the end; waits for room where the queue is full."""
-        return Delivery._from_json(self._start_send(endpoint, event_type, payload, id, content_type).wait())
+        pending = self._start_send(endpoint, event_type, payload, id, content_type, traceparent)
+        return Delivery._from_json(waited(pending))
 
     def send_many(self, items: Iterable[Item]) -> list[Delivery]:
         """Delivers many events in one crossing; all are checked first, and the answers are in order."""
-        return Delivery._list_from_json(self._start_send_many(items).wait())
+        return Delivery._list_from_json(waited(self._start_send_many(items)))
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits until nothing is left to deliver; `False` when that takes longer than `timeout` seconds."""
-        return bool(self._courier.flush(timeout).wait())
+        return bool(waited(self._courier.flush(timeout)))
 
     def close(self, grace: float = 30) -> list[Delivery]:
         """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
         pending = self._courier.close(grace)
-        return Delivery._list_from_json(pending.wait()) if pending else []
+        unfinished = Delivery._list_from_json(waited(pending)) if pending else []
+        if self._listener:
+            self._listener.join()
+        return unfinished
 
     def __enter__(self) -> Self:
         return self
@@ -230,38 +270,6 @@ class Sender(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         _log_unfinished(self.close(_grace(kind)))
-
-
-async def settled(pending: _native.Pending) -> Any:
-    """Waits in the running event loop; cancelling the wait leaves what is waited for alone."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def tell(value: Any, error: BaseException | None) -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle, future, value, error)
-
-    pending.notify(tell)
-    try:
-        return await future
-    finally:
-        pending.abandon()
-
-
-def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(value)
-    else:
-        future.set_exception(error)
-
-
-def _call_listener(listener: Callable[[SenderEvent], object], text: str, dropped: int) -> None:
-    try:
-        listener(SenderEvent._from_json(text, dropped))
-    except Exception:
-        logger.exception("on_event failed")
 
 
 def _grace(kind: type[BaseException] | None) -> float:
