@@ -1,62 +1,20 @@
-//! Numbers and strings on their way from JavaScript into the core.
+//! Moments and header values on their way from JavaScript into the core.
 
-use std::time::Duration;
-
-use hookseal::{Error, ErrorCode, Result, Timestamp};
+use hookseal::{Result, Timestamp};
 use napi::{
     Status, ValueType,
     bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue},
     sys,
 };
 
-/// The largest integer that a number holds exactly.
-const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+use crate::seal;
+
 /// Header values are copied to the stack up to this length.
 const SHORT: usize = 320;
 
 /// Seconds, rounded down; NaN stands for the clock.
 pub(crate) fn timestamp(seconds: f64) -> Result<Timestamp> {
-    if seconds.is_nan() { Timestamp::now() } else { whole("the time", seconds.floor()).map(Timestamp::from_unix) }
-}
-
-/// The seconds of a timestamp.
-#[expect(clippy::cast_precision_loss, reason = "the seconds of any date stay far below 2^53")]
-pub(crate) fn seconds(time: Timestamp) -> f64 {
-    time.as_unix() as f64
-}
-
-/// A count for JavaScript.
-#[expect(clippy::cast_precision_loss, reason = "nothing counts up to 2^53")]
-pub(crate) fn number(count: u64) -> f64 {
-    count as f64
-}
-
-/// Seconds that a limit or an overlap lasts.
-pub(crate) fn duration(name: &str, seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| invalid(format!("{name} must be a number of seconds from 0 on")))
-}
-
-/// A count of bytes or of things.
-pub(crate) fn count(name: &str, number: f64) -> Result<usize> {
-    let number = whole(name, number)?;
-    usize::try_from(number).map_err(|_| invalid(format!("{name} must not be negative")))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "checked against the largest safe integer")]
-fn whole(name: &str, number: f64) -> Result<i64> {
-    if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
-        return Ok(number as i64);
-    }
-    Err(invalid(format!("{name} must be a whole number that JavaScript holds exactly")))
-}
-
-/// A byte for each character; what Latin-1 does not have becomes a byte that no header may hold.
-pub(crate) fn latin1(text: &str) -> Vec<u8> {
-    text.chars().map(|char| u8::try_from(char).unwrap_or(u8::MAX)).collect()
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorCode::InvalidConfig, message)
+    if seconds.is_nan() { Timestamp::now() } else { seal::timestamp(seconds) }
 }
 
 /// What a look-up of one header found: `undefined`, a string, or `null` for more than one.
@@ -114,7 +72,7 @@ impl FromNapiValue for HeaderText {
             }
             // SAFETY: as above.
             let text = unsafe { String::from_napi_value(env, value)? };
-            return Ok(Self::Long(latin1(&text)));
+            return Ok(Self::Long(seal::latin1(&text)));
         }
         let mut kind = 0;
         // SAFETY: as above.

@@ -6,7 +6,7 @@ use napi_derive::napi;
 use crate::{
     convert,
     error::{Tagged, tagged},
-    handle,
+    handle, seal,
 };
 
 /// A likely cause.
@@ -31,7 +31,7 @@ pub fn diagnose(
     url: Option<String>,
 ) -> napi::Result<Tagged<Vec<FindingRecord>>> {
     let scheme: Scheme = handle::get(scheme)?;
-    let values: Vec<_> = values.iter().map(|value| convert::latin1(value)).collect();
+    let values: Vec<_> = values.iter().map(|value| seal::latin1(value)).collect();
     let headers: Vec<_> = names.iter().map(String::as_str).zip(values.iter().map(Vec::as_slice)).collect();
     Ok(tagged(|| {
         let received = Received { body, headers: &headers, url: url.as_deref(), now: convert::timestamp(now)? };

@@ -1,30 +1,19 @@
 //! Secrets, key rings and schemes.
 
-use hookseal::{Error, ErrorCode, Key, KeyRing, Scheme, Secret};
+use hookseal::{Key, KeyRing, Scheme, Secret};
 use napi::Result;
 use napi_derive::napi;
 
 use crate::{
     convert,
     error::{Tagged, tagged},
-    handle,
+    handle, seal,
 };
 
 /// A secret from text of that form.
 #[napi]
 pub fn secret_from_text(form: String, text: String) -> Tagged<u32> {
-    tagged(|| {
-        let secret = match form.as_str() {
-            "plain" => Secret::parse(text),
-            "utf8" => Secret::utf8(text),
-            "base64" => Secret::base64(text),
-            "hex" => Secret::hex(text),
-            "ed25519Private" => Secret::ed25519_private(text),
-            "ed25519Public" => Secret::ed25519_public(text),
-            other => Err(Error::new(ErrorCode::Internal, format!("no secret has the form {other:?}"))),
-        }?;
-        Ok(handle::keep(secret))
-    })
+    tagged(|| seal::secret(&form, text).map(handle::keep))
 }
 
 /// A secret whose key these bytes are.
@@ -60,27 +49,15 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    fn into_key(self) -> Result<hookseal::Result<Key>> {
-        let mut key = Key::new(handle::get(self.secret)?);
-        if let Some(id) = &self.id {
-            key = key.id(id);
-        }
-        Ok((|| {
-            if let Some(time) = self.not_before {
-                key = key.not_before(convert::timestamp(time)?);
-            }
-            if let Some(time) = self.not_after {
-                key = key.not_after(convert::timestamp(time)?);
-            }
-            Ok(key)
-        })())
+    fn key(&self) -> Result<hookseal::Result<Key>> {
+        Ok(seal::key(handle::get(self.secret)?, self.id.as_deref(), self.not_before, self.not_after))
     }
 }
 
 /// A ring of these keys, newest first.
 #[napi]
 pub fn ring(keys: Vec<KeyRecord>) -> Result<Tagged<u32>> {
-    let keys = keys.into_iter().map(KeyRecord::into_key).collect::<Result<Vec<_>>>()?;
+    let keys = keys.iter().map(KeyRecord::key).collect::<Result<Vec<_>>>()?;
     Ok(tagged(|| {
         let keys = keys.into_iter().collect::<hookseal::Result<Vec<_>>>()?;
         KeyRing::new(keys).map(handle::keep)
@@ -91,9 +68,9 @@ pub fn ring(keys: Vec<KeyRecord>) -> Result<Tagged<u32>> {
 #[napi]
 pub fn ring_rotate(ring: u32, key: KeyRecord, overlap: f64, now: f64) -> Result<Tagged<bool>> {
     let ring: KeyRing = handle::get(ring)?;
-    let key = key.into_key()?;
+    let key = key.key()?;
     Ok(tagged(|| {
-        let overlap = convert::count("overlap", overlap)? as u64;
+        let overlap = seal::count("overlap", overlap)? as u64;
         ring.rotate_at(key?, overlap, convert::timestamp(now)?)?;
         Ok(true)
     }))
@@ -127,10 +104,10 @@ pub struct KeyStatsRecord {
 pub fn ring_stats(ring: u32) -> Result<Vec<KeyStatsRecord>> {
     let record = |stats: hookseal::KeyStats| KeyStatsRecord {
         id: stats.id,
-        not_before: stats.not_before.map(convert::seconds),
-        not_after: stats.not_after.map(convert::seconds),
-        matches: convert::number(stats.matches),
-        last_match: stats.last_match.map(convert::seconds),
+        not_before: stats.not_before.map(seal::seconds),
+        not_after: stats.not_after.map(seal::seconds),
+        matches: seal::number(stats.matches),
+        last_match: stats.last_match.map(seal::seconds),
     };
     handle::with(ring, |ring: &KeyRing| ring.stats().into_iter().map(record).collect())
 }

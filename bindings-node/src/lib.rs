@@ -13,6 +13,8 @@ pub mod handle;
 pub mod keys;
 pub mod replay;
 pub mod runtime;
+mod seal;
 pub mod send;
 pub mod sign;
+mod table;
 pub mod verify;

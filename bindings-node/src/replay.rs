@@ -5,15 +5,14 @@ use napi::Result;
 use napi_derive::napi;
 
 use crate::{
-    convert,
     error::{Tagged, tagged},
-    handle,
+    handle, seal,
 };
 
 /// A guard that remembers so many messages.
 #[napi]
 pub fn guard(capacity: f64) -> Tagged<u32> {
-    tagged(|| ReplayGuard::new(convert::count("capacity", capacity)?).map(handle::keep))
+    tagged(|| ReplayGuard::new(seal::count("capacity", capacity)?).map(handle::keep))
 }
 
 /// Lets copies of a verified message in again.

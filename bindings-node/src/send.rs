@@ -21,9 +21,8 @@ use napi_derive::napi;
 use serde::Serialize;
 
 use crate::{
-    convert,
     error::{Tagged, tagged},
-    handle, runtime,
+    handle, runtime, seal,
 };
 
 /// An endpoint from options in JSON and the signer that signs for it.
@@ -161,7 +160,7 @@ pub fn sender_flush(env: Env, sender: u32, timeout: Option<f64>) -> napi::Result
 #[napi(ts_return_type = "Promise<Tagged<string>>")]
 pub fn sender_close(env: Env, sender: u32, grace: f64) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
     let sender = sender_of(sender)?;
-    runtime::promise(env, async move { write(&sender.close(convert::duration("grace", grace)?).await) })
+    runtime::promise(env, async move { write(&sender.close(seal::duration("grace", grace)?).await) })
 }
 
 /// How many accepted deliveries are not finished.
@@ -206,7 +205,7 @@ fn sender_of(handle: u32) -> napi::Result<Sender> {
 }
 
 fn limit(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
-    seconds.map(|seconds| convert::duration(name, seconds)).transpose()
+    seconds.map(|seconds| seal::duration(name, seconds)).transpose()
 }
 
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use crate::{
     convert,
     error::{Tagged, guarded, set_last, tagged},
-    handle,
+    handle, seal,
 };
 
 /// What a signer is made of.
@@ -30,13 +30,7 @@ pub fn signer(options: SignerRecord) -> Result<Tagged<u32>> {
     let ring: KeyRing = handle::get(options.ring)?;
     let scheme: Scheme = handle::get(options.scheme)?;
     let also = options.also.into_iter().map(handle::get::<Signer>).collect::<Result<Vec<_>>>()?;
-    Ok(tagged(|| {
-        let mut builder = Signer::builder().scheme(scheme).keys(ring);
-        if let Some(time) = options.until {
-            builder = builder.until(convert::timestamp(time)?);
-        }
-        also.into_iter().fold(builder, hookseal::sign::SignerBuilder::also).build().map(handle::keep)
-    }))
+    Ok(tagged(|| seal::signer(scheme, ring, options.until, also).map(handle::keep)))
 }
 
 /// Signs a body. The headers come as lines of name and value in turn; nothing means that
@@ -66,18 +60,7 @@ pub fn sign(
         })
     })?;
     match headers {
-        Ok(headers) => {
-            let mut lines = String::with_capacity(256);
-            for (name, value) in headers.iter() {
-                for line in [name, value] {
-                    if !lines.is_empty() {
-                        lines.push('\n');
-                    }
-                    lines.push_str(line);
-                }
-            }
-            Ok(Some(lines))
-        }
+        Ok(headers) => Ok(Some(seal::lines(&headers))),
         Err(error) => {
             set_last(error);
             Ok(None)

@@ -9,29 +9,8 @@ use crate::{
     convert::{self, HeaderText},
     error::{Tagged, guarded, set_last, tagged},
     handle,
+    seal::{self, Limits},
 };
-
-/// What a verifier is made of.
-#[napi(object)]
-#[derive(Debug)]
-pub struct VerifierRecord {
-    /// The handle of its key ring.
-    pub ring: u32,
-    /// The handle of its scheme.
-    pub scheme: u32,
-    /// How old a message may be, in seconds.
-    pub tolerance: Option<f64>,
-    /// How far in the future it may be.
-    pub future_tolerance: Option<f64>,
-    /// The weakest version that is accepted.
-    pub require: Option<String>,
-    /// The handle of its replay guard.
-    pub replay: Option<u32>,
-    /// The largest body.
-    pub max_body: Option<f64>,
-    /// Whether any age is accepted.
-    pub dangerously_ignore_timestamp: bool,
-}
 
 struct Checker {
     verifier: Verifier,
@@ -39,35 +18,15 @@ struct Checker {
     is_guarded: bool,
 }
 
-/// A verifier.
+/// A verifier with its limits in JSON.
 #[napi]
-pub fn verifier(options: VerifierRecord) -> napi::Result<Tagged<u32>> {
-    let ring: KeyRing = handle::get(options.ring)?;
-    let scheme: Scheme = handle::get(options.scheme)?;
-    let replay: Option<ReplayGuard> = options.replay.map(handle::get).transpose()?;
+pub fn verifier(scheme: u32, ring: u32, replay: Option<u32>, limits: String) -> napi::Result<Tagged<u32>> {
+    let (scheme, ring): (Scheme, KeyRing) = (handle::get(scheme)?, handle::get(ring)?);
+    let replay: Option<ReplayGuard> = replay.map(handle::get).transpose()?;
+    let limits: Limits = serde_json::from_str(&limits).map_err(|error| napi::Error::from_reason(error.to_string()))?;
     let is_guarded = replay.is_some();
-    Ok(tagged(|| {
-        let mut builder = Verifier::builder().scheme(scheme).keys(ring);
-        if let Some(seconds) = options.tolerance {
-            builder = builder.tolerance(convert::duration("tolerance", seconds)?);
-        }
-        if let Some(seconds) = options.future_tolerance {
-            builder = builder.future_tolerance(convert::duration("futureTolerance", seconds)?);
-        }
-        if let Some(label) = &options.require {
-            builder = builder.require(label);
-        }
-        if let Some(guard) = replay {
-            builder = builder.replay(guard);
-        }
-        if let Some(bytes) = options.max_body {
-            builder = builder.max_body(convert::count("maxBody", bytes)?);
-        }
-        if options.dangerously_ignore_timestamp {
-            builder = builder.dangerously_ignore_timestamp();
-        }
-        builder.build().map(|verifier| handle::keep(Checker { verifier, is_guarded }))
-    }))
+    let checker = |verifier| handle::keep(Checker { verifier, is_guarded });
+    Ok(tagged(|| limits.build(scheme, ring, replay).map(checker)))
 }
 
 /// The headers that `verify` wants, in its order, each in the scheme's spelling.
@@ -178,7 +137,7 @@ pub struct Details {
 pub fn details() -> Option<Details> {
     let (verified, is_guarded) = ACCEPTED.take()?;
     Some(Details {
-        timestamp: verified.timestamp().map(convert::seconds),
+        timestamp: verified.timestamp().map(seal::seconds),
         id: verified.id().map(str::to_owned),
         event_type: verified.event_type().map(str::to_owned),
         version: verified.version().to_owned(),

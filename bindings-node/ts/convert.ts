@@ -1,6 +1,5 @@
-import { types } from 'node:util'
-
 import { errorOf } from './errors.js'
+import { isArrayBuffer, isUint8Array, utf8Of } from './platform.js'
 
 /** A request body exactly as received: bytes, or text that is sent as UTF-8. */
 export type Body = Uint8Array | ArrayBuffer | string
@@ -10,20 +9,28 @@ export type Time = number | Date
 
 const NOT_BYTES =
   'the body is not the raw bytes of the request; a parsed body can not be verified, because writing it out again changes it. ' +
-  "Express: use webhook() of 'hookseal/express', or express.raw({ type: '*/*' }) on this route before any express.json(). " +
+  "Take webhook() of hookseal/express, /fastify, /koa, /hono, /next, /nest or /lambda, which reads the bytes; or, by hand, " +
+  "Express: express.raw({ type: '*/*' }) on this route, before any express.json(). " +
   "Fastify: addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => done(null, body)). " +
   'Next: await request.text() in a route handler, or config.api.bodyParser = false in pages/api'
 
 export function bytesOf(body: unknown): Uint8Array {
-  if (body instanceof Uint8Array || types.isUint8Array(body)) {
-    return body.buffer instanceof SharedArrayBuffer ? body.slice() : body
-  }
+  if (isUint8Array(body)) return isShared(body.buffer) ? body.slice() : body
   if (typeof body === 'string') {
-    if (body.isWellFormed()) return Buffer.from(body)
+    if (body.isWellFormed()) return utf8Of(body)
     throw errorOf('body_not_bytes', 'the body is a string with a lone surrogate, which has no UTF-8')
   }
-  if (types.isArrayBuffer(body)) return new Uint8Array(body)
+  // One that was transferred away has no bytes any more, and no view either.
+  if (isArrayBuffer(body)) return body.byteLength === 0 ? NO_BYTES : new Uint8Array(body)
+  if (ArrayBuffer.isView(body)) throw errorOf('body_not_bytes', 'the body is a view of another type than Uint8Array')
   throw errorOf('body_not_bytes', NOT_BYTES)
+}
+
+const NO_BYTES = new Uint8Array()
+
+/** Memory that another thread may write to. */
+export function isShared(buffer: unknown): boolean {
+  return typeof SharedArrayBuffer === 'function' && buffer instanceof SharedArrayBuffer
 }
 
 /** The clock, for the native half. */

@@ -1,6 +1,5 @@
-import { types } from 'node:util'
-
 import { errorOf } from './errors.js'
+import { isMap, latin1Of } from './platform.js'
 
 /**
  * Headers in any of their usual forms: Node's object, a `Headers`, pairs of name and value, Node's
@@ -32,7 +31,7 @@ export class HeaderName {
   in(headers: HeadersLike): Found {
     if (typeof headers === 'string') return this.isSignature ? headers : undefined
     if (typeof headers !== 'object' || headers === null) return undefined
-    if ('get' in headers && typeof headers.get === 'function' && !types.isMap(headers)) {
+    if ('get' in headers && typeof headers.get === 'function' && !isMap(headers)) {
       return textOf(this.spelled, headers.get(this.lower))
     }
     if (Symbol.iterator in headers) return this.#only(pairsOf(headers).filter(([name]) => this.#matches(name)).map(([, value]) => value))
@@ -85,6 +84,6 @@ function pairsOf(entries: Iterable<unknown>): (readonly unknown[])[] {
 function textOf(name: string, value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (value === undefined || value === null) return undefined
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
+  if (value instanceof Uint8Array) return latin1Of(value)
   throw errorOf('malformed_header', `the header ${name} is not a string`)
 }

@@ -1,20 +1,7 @@
-export type { Body, Time } from './convert.js'
 export type { Attempt, AttemptCode, DeadReason, Delivery, SenderEvent } from './delivery.js'
-export { diagnose, type DiagnoseOptions, type Finding } from './diagnose.js'
 export { Endpoint, type EndpointOptions } from './endpoint.js'
-export {
-  ConfigError, SendError, StoreError, VerificationError, WebhookError,
-  type ConfigCode, type ErrorCode, type SendCode, type StoreCode, type VerificationCode,
-} from './errors.js'
-export type { HeadersLike } from './headers.js'
 export { RetryPolicy, type Breaker, type RateLimit } from './policy.js'
-export { ReplayGuard, type ReplayGuardOptions } from './replay.js'
-export { Key, KeyRing, type KeyOptions, type KeyStats, type RotateOptions, type Secrets } from './ring.js'
-export { Scheme, type SchemeDocument, type SchemeLike } from './scheme.js'
-export { Secret } from './secret.js'
+export * from './seal.js'
 export {
   DeliveryHandle, Sender, type EventOptions, type Item, type Payload, type SenderOptions,
 } from './sender.js'
-export { Signer, type SignerOptions, type SignOptions } from './signer.js'
-export { Verified } from './verified.js'
-export { Verifier, type VerifierOptions, type VerifyOptions } from './verifier.js'

@@ -1,8 +1,7 @@
-import { inspect } from 'node:util'
-
 import native = require('../native.js')
 import { errorOf, unwrap } from './errors.js'
 import { adopt, handleOf, Owner } from './handle.js'
+import { inspectCustom } from './platform.js'
 
 const REDACTED = 'Secret([REDACTED])'
 
@@ -64,7 +63,7 @@ export class Secret extends Owner {
     return REDACTED
   }
 
-  [inspect.custom](): string {
+  [inspectCustom](): string {
     return REDACTED
   }
 }

@@ -1,12 +1,11 @@
-import { types } from 'node:util'
-
 import native = require('../native.js')
-import { bytesOf, checkOptions, optionalTextOf } from './convert.js'
+import { bytesOf, checkOptions, isShared, optionalTextOf } from './convert.js'
 import { recordOf, type Delivery, type SenderEvent } from './delivery.js'
 import { Endpoint, type EndpointOptions } from './endpoint.js'
 import { errorOf, unwrap, WebhookError } from './errors.js'
 import { adopt, handleOf, Owner } from './handle.js'
 import { jsonOf, toSnakeCase } from './json.js'
+import { isArrayBuffer, isUint8Array, utf8Of } from './platform.js'
 import type { Breaker, RateLimit, RetryPolicy } from './policy.js'
 
 export interface SenderOptions {
@@ -226,7 +225,7 @@ class EventTable {
 }
 
 /** Lends an event to a native function, which keeps what it needs. */
-function lend<T>(event: number, use: (event: number) => T): T {
+export function lend<T>(event: number, use: (event: number) => T): T {
   try {
     return use(event)
   } finally {
@@ -234,11 +233,11 @@ function lend<T>(event: number, use: (event: number) => T): T {
   }
 }
 
-function endpointOf(endpoint: Endpoint | EndpointOptions): Endpoint {
+export function endpointOf(endpoint: Endpoint | EndpointOptions): Endpoint {
   return endpoint instanceof Endpoint ? endpoint : new Endpoint(endpoint)
 }
 
-function eventOf(eventType: string, payload: Payload, options: EventOptions = {}): number {
+export function eventOf(eventType: string, payload: Payload, options: EventOptions = {}): number {
   checkOptions(options, { id: 'string', contentType: 'string' })
   return unwrap(native.event(
     eventTextOf('the event type', eventType),
@@ -253,16 +252,16 @@ function eventTextOf(name: string, text: unknown): string {
   throw errorOf('invalid_event', `${name} must be a string`)
 }
 
-function payloadOf(payload: Payload): Uint8Array {
+export function payloadOf(payload: Payload): Uint8Array {
   if (typeof payload === 'string') {
-    if (payload.isWellFormed()) return Buffer.from(payload)
+    if (payload.isWellFormed()) return utf8Of(payload)
     throw errorOf('invalid_event', 'the payload is a string with a lone surrogate, which has no UTF-8')
   }
-  if (types.isUint8Array(payload) || types.isArrayBuffer(payload)) return bytesOf(payload)
-  if (ArrayBuffer.isView(payload) || types.isAnyArrayBuffer(payload)) {
+  if (isUint8Array(payload) || isArrayBuffer(payload)) return bytesOf(payload)
+  if (ArrayBuffer.isView(payload) || isShared(payload)) {
     throw errorOf('invalid_event', 'the payload is binary data of another type than Uint8Array or ArrayBuffer')
   }
-  return Buffer.from(jsonOf(payload, 'invalid_event', 'payload'))
+  return utf8Of(jsonOf(payload, 'invalid_event', 'payload'))
 }
 
 /** What is wrong with an item says with which. */

@@ -3,6 +3,7 @@ import { bytesOf, checkOptions, optionalTextOf, secondsOf, type Body, type Time 
 import { errorFrom, errorOf, unwrap, WebhookError } from './errors.js'
 import { handleOf, Owner } from './handle.js'
 import { HeaderName, type Found, type HeadersLike } from './headers.js'
+import { jsonOf } from './json.js'
 import { ReplayGuard } from './replay.js'
 import { ringOf, type Secrets } from './ring.js'
 import { schemeOf, type SchemeLike } from './scheme.js'
@@ -54,18 +55,13 @@ export class Verifier extends Owner {
       throw errorOf('invalid_config', 'replay must be a ReplayGuard')
     }
     const scheme = schemeOf(options.scheme)
-    const record: native.VerifierRecord = {
-      ring: handleOf(ringOf(options.secrets)),
-      scheme: handleOf(scheme),
+    const limits = {
+      tolerance, futureTolerance, require: optionalTextOf('require', options.require), maxBody,
       dangerouslyIgnoreTimestamp: options.dangerouslyIgnoreTimestamp ?? false,
     }
-    const required = optionalTextOf('require', options.require)
-    if (tolerance !== undefined) record.tolerance = tolerance
-    if (futureTolerance !== undefined) record.futureTolerance = futureTolerance
-    if (required !== undefined) record.require = required
-    if (replay !== undefined) record.replay = handleOf(replay)
-    if (maxBody !== undefined) record.maxBody = maxBody
-    super(unwrap(native.verifier(record)))
+    super(unwrap(native.verifier(
+      handleOf(scheme), handleOf(ringOf(options.secrets)), replay && handleOf(replay), jsonOf(limits, 'invalid_config', 'options'),
+    )))
     this.replay = replay
     const names = native.verifierHeaders(handleOf(this))
     const { id, type } = scheme.toJSON()
