@@ -3,74 +3,40 @@
 #![cfg(feature = "send")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    fmt::Write as _,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod log;
+
+use std::time::Duration;
 
 use hookseal::{
     Endpoint, Event, Sender,
     transport::{Request, Scripted, Step},
 };
-use tracing::{
-    Event as LogEvent, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
+use log::Log;
+use tracing::Level;
 
 fn idle_sender() -> Sender {
     let transport = Scripted(|_: &Request<'_>| Step::answer(200).after(Duration::from_secs(10)));
     Sender::builder().transport(transport).max_in_flight(1).build().unwrap()
 }
 
-/// Keeps the warnings.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
-    }
-
-    fn event(&self, event: &LogEvent<'_>) {
-        struct Line<'a>(&'a mut String);
-        impl Visit for Line<'_> {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                write!(self.0, "{field}={value:?} ").unwrap();
-            }
-        }
-        event.record(&mut Line(&mut self.0.lock().unwrap()));
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[tokio::test(start_paused = true)]
 async fn dropping_a_sender_with_work_left_is_logged() {
     let endpoint = Endpoint::new("https://a.example.com/", ["whsec_demo"]).unwrap();
     let event = Event::bytes("a", "x").unwrap();
-    let log = Log::default();
+    let log = Log::new(Level::WARN);
     let logging = tracing::subscriber::set_default(log.clone());
 
     let finished = idle_sender();
     finished.send(&endpoint, event.clone()).await.unwrap();
     drop(finished);
-    assert_eq!(*log.0.lock().unwrap(), "");
+    assert_eq!(log.text(), "");
 
     let unfinished = idle_sender();
     let handles: Vec<_> = (0..3).map(|_| unfinished.enqueue(&endpoint, event.clone()).unwrap()).collect();
     drop(unfinished);
-    assert_eq!(*log.0.lock().unwrap(), "", "handles keep their sender");
+    assert_eq!(log.text(), "", "handles keep their sender");
     drop(handles);
-    let lines = log.0.lock().unwrap().clone();
+    let lines = log.text();
     assert!(lines.contains("unfinished=3 "), "{lines}");
     drop(logging);
 }
