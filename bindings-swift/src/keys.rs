@@ -102,6 +102,11 @@ impl NativeScheme {
         self.0.source().to_owned()
     }
 
+    /// `Scheme::signs_url`.
+    pub fn signs_url(&self) -> bool {
+        self.0.signs_url()
+    }
+
     /// `Scheme::header_names`.
     pub fn header_names(&self) -> Vec<String> {
         self.0.header_names().map(|name| name.as_str().to_owned()).collect()

@@ -47,17 +47,23 @@ pub struct NativeEvent {
     pub content_type: String,
     /// Of the delivery.
     pub id: Option<String>,
+    /// As W3C Trace Context writes it.
+    #[uniffi(default = None)]
+    pub traceparent: Option<String>,
 }
 
 impl TryFrom<NativeEvent> for Event {
     type Error = Error;
 
     fn try_from(native: NativeEvent) -> Result<Self, Error> {
-        let event = Self::bytes(&native.event_type, native.payload)?.content_type(&native.content_type)?;
-        match &native.id {
-            Some(id) => event.id(id),
-            None => Ok(event),
+        let mut event = Self::bytes(&native.event_type, native.payload)?.content_type(&native.content_type)?;
+        if let Some(id) = &native.id {
+            event = event.id(id)?;
         }
+        if let Some(traceparent) = &native.traceparent {
+            event = event.traceparent(traceparent)?;
+        }
+        Ok(event)
     }
 }
 

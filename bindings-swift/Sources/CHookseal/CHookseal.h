@@ -303,6 +303,11 @@ RustBuffer uniffi_hookseal_swift_fn_method_nativescheme_header_names(uint64_t pt
 RustBuffer uniffi_hookseal_swift_fn_method_nativescheme_name(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_SIGNS_URL
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_SIGNS_URL
+int8_t uniffi_hookseal_swift_fn_method_nativescheme_signs_url(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_SOURCE
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_SOURCE
 RustBuffer uniffi_hookseal_swift_fn_method_nativescheme_source(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -911,6 +916,12 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativescheme_header_names(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_NAME
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_NAME
 uint16_t uniffi_hookseal_swift_checksum_method_nativescheme_name(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_SIGNS_URL
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_SIGNS_URL
+uint16_t uniffi_hookseal_swift_checksum_method_nativescheme_signs_url(void
     
 );
 #endif

@@ -1561,6 +1561,11 @@ public protocol NativeSchemeProtocol: AnyObject, Sendable {
     func name()  -> String
     
     /**
+     * `Scheme::signs_url`.
+     */
+    func signsUrl()  -> Bool
+    
+    /**
      * `Scheme::source`.
      */
     func source()  -> String
@@ -1670,6 +1675,18 @@ open func name() -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_hookseal_swift_fn_method_nativescheme_name(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * `Scheme::signs_url`.
+     */
+open func signsUrl() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativescheme_signs_url(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -3014,6 +3031,10 @@ public struct NativeEvent: Equatable, Hashable {
      * Of the delivery.
      */
     public let id: String?
+    /**
+     * As W3C Trace Context writes it.
+     */
+    public let traceparent: String?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -3029,11 +3050,15 @@ public struct NativeEvent: Equatable, Hashable {
          */contentType: String, 
         /**
          * Of the delivery.
-         */id: String?) {
+         */id: String?, 
+        /**
+         * As W3C Trace Context writes it.
+         */traceparent: String? = nil) {
         self.eventType = eventType
         self.payload = payload
         self.contentType = contentType
         self.id = id
+        self.traceparent = traceparent
     }
 
     
@@ -3055,7 +3080,8 @@ public struct FfiConverterTypeNativeEvent: FfiConverterRustBuffer {
                 eventType: FfiConverterString.read(from: &buf), 
                 payload: FfiConverterData.read(from: &buf), 
                 contentType: FfiConverterString.read(from: &buf), 
-                id: FfiConverterOptionString.read(from: &buf)
+                id: FfiConverterOptionString.read(from: &buf), 
+                traceparent: FfiConverterOptionString.read(from: &buf)
         )
     }
 
@@ -3064,6 +3090,7 @@ public struct FfiConverterTypeNativeEvent: FfiConverterRustBuffer {
         FfiConverterData.write(value.payload, into: &buf)
         FfiConverterString.write(value.contentType, into: &buf)
         FfiConverterOptionString.write(value.id, into: &buf)
+        FfiConverterOptionString.write(value.traceparent, into: &buf)
     }
 }
 
@@ -4785,6 +4812,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativescheme_name() != 17297) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativescheme_signs_url() != 10158) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativescheme_source() != 18446) {
