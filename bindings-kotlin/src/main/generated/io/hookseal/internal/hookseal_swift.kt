@@ -738,7 +738,11 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativesigner_sign(
     ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed(
+    ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativeverifier_verify(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed(
     ): Int
     external fun uniffi_hookseal_swift_checksum_constructor_nativekeyring_new(
     ): Int
@@ -920,6 +924,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_hookseal_swift_fn_method_nativesigner_sign(`ptr`: Long,`body`: ForeignBytes.ByValue,`id`: RustBuffer.ByValue,`eventType`: RustBuffer.ByValue,`timestamp`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(`ptr`: Long,`body`: ForeignBytes.ByValue,`message`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_clone_nativeverifier(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hookseal_swift_fn_free_nativeverifier(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -927,6 +933,8 @@ internal object UniffiLib {
     external fun uniffi_hookseal_swift_fn_constructor_nativeverifier_new(`ring`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hookseal_swift_fn_method_nativeverifier_verify(`ptr`: Long,`body`: ForeignBytes.ByValue,`headers`: RustBuffer.ByValue,`now`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_method_nativeverifier_verify_packed(`ptr`: Long,`body`: ForeignBytes.ByValue,`request`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_func_explain(`body`: ForeignBytes.ByValue,`headers`: RustBuffer.ByValue,`secrets`: RustBuffer.ByValue,`scheme`: Long,`now`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1137,7 +1145,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hookseal_swift_checksum_method_nativesigner_sign() and 0xFFFF) != 22685) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed() and 0xFFFF) != 35774) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativeverifier_verify() and 0xFFFF) != 32487) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed() and 0xFFFF) != 63092) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_constructor_nativekeyring_new() and 0xFFFF) != 58710) {
@@ -4679,6 +4693,12 @@ internal interface NativeSignerInterface {
      */
     fun `sign`(`body`: java.nio.ByteBuffer, `id`: kotlin.String?, `eventType`: kotlin.String?, `timestamp`: kotlin.Long?, `url`: kotlin.String?): List<NativeHeader>
 
+    /**
+     * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
+     * and value.
+     */
+    fun `signPacked`(`body`: java.nio.ByteBuffer, `message`: java.nio.ByteBuffer): kotlin.ByteArray
+
     companion object
 }
 
@@ -4817,6 +4837,26 @@ internal open class NativeSigner: Disposable, AutoCloseable, NativeSignerInterfa
         FfiConverterOptionalString.lower(`eventType`),
         FfiConverterOptionalLong.lower(`timestamp`),
         FfiConverterOptionalString.lower(`url`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
+     * and value.
+     */
+    @Throws(NativeException::class)override fun `signPacked`(`body`: java.nio.ByteBuffer, `message`: java.nio.ByteBuffer): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(
+        it,
+
+        FfiConverterByRefBytes.lower(`body`),
+        FfiConverterByRefBytes.lower(`message`),_status)
 }
     }
     )
@@ -4967,6 +5007,13 @@ internal interface NativeVerifierInterface {
      */
     fun `verify`(`body`: java.nio.ByteBuffer, `headers`: NativeHeaders, `now`: kotlin.Long?, `url`: kotlin.String?): NativeVerified
 
+    /**
+     * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
+     * without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
+     * event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
+     */
+    fun `verifyPacked`(`body`: java.nio.ByteBuffer, `request`: java.nio.ByteBuffer): kotlin.ByteArray
+
     companion object
 }
 
@@ -5102,6 +5149,27 @@ internal open class NativeVerifier: Disposable, AutoCloseable, NativeVerifierInt
         FfiConverterTypeNativeHeaders.lower(`headers`),
         FfiConverterOptionalLong.lower(`now`),
         FfiConverterOptionalString.lower(`url`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
+     * without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
+     * event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
+     */
+    @Throws(NativeException::class)override fun `verifyPacked`(`body`: java.nio.ByteBuffer, `request`: java.nio.ByteBuffer): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativeverifier_verify_packed(
+        it,
+
+        FfiConverterByRefBytes.lower(`body`),
+        FfiConverterByRefBytes.lower(`request`),_status)
 }
     }
     )
