@@ -233,7 +233,9 @@ fn a_circuit_breaker_counts_outages_only() {
     }
     assert!((500..=599).all(|status| Outcome::answer(status).is_outage()));
     assert!(Outcome::Failed(AttemptError::ConnectionRefused).is_outage());
-    assert!(!Outcome::Failed(AttemptError::BlockedAddress).is_outage());
+    for error in [AttemptError::BlockedAddress, AttemptError::InvalidConfig, AttemptError::Internal] {
+        assert!(!Outcome::Failed(error).is_outage(), "{error}");
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::{
 
 use hookseal::{
     Breaker, Delivery, Endpoint, ErrorCode, Event, Key, KeyRing, Notice, NoticeKind, Notices, RateLimit, Secret,
-    Sender, SenderBuilder, Signer, Status, Verifier,
-    retry::{AttemptError, Jitter, Reason, RetryOn, RetryPolicy},
+    Sender, SenderBuilder, Signer, Status, Timestamp, Verifier,
+    retry::{AttemptError, Jitter, Phase, Reason, RetryOn, RetryPolicy},
     transport::{Request, Scripted, Step},
 };
 use tokio::time::Instant;
@@ -515,6 +515,30 @@ async fn each_attempt_is_signed_with_the_keys_of_its_time() {
     let endpoint = Endpoint::builder("https://a.example.com/", Signer::new(ring).unwrap()).build().unwrap();
     sender.send(&endpoint, event()).await.unwrap();
     assert_eq!(*signatures.lock().unwrap(), [false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_without_a_live_key_waits_for_one() {
+    let past = Timestamp::from_unix(1_000_000_000);
+    let ring = KeyRing::new([Key::new(Secret::parse("whsec_old").unwrap()).id("old").not_after(past)]).unwrap();
+    let stage = Stage::with(|builder| builder.breaker(Some(Breaker { failures: 1, ..Breaker::default() })), {
+        |_, _| Step::answer(200)
+    });
+    let signer = Signer::new(ring.clone()).unwrap();
+    let own = Endpoint::builder("https://a.example.com/", signer).build().unwrap();
+    let dead = stage.sender.send(&own, event()).await.unwrap();
+    assert_eq!((dead.status, dead.reason), (Status::Dead, Some(Reason::AttemptsExhausted)));
+    let errors: Vec<_> = dead.attempts.iter().map(|attempt| (attempt.error, attempt.phase)).collect();
+    assert_eq!(errors, [(Some(AttemptError::InvalidConfig), Phase::Resolve); 5]);
+    assert!(stage.seen().is_empty(), "nothing is sent unsigned");
+
+    let handle = stage.sender.enqueue(&own, event()).unwrap();
+    while handle.delivery().attempts.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    ring.rotate(Key::new(Secret::parse("whsec_new").unwrap()).id("new"), 0).unwrap();
+    assert_eq!(handle.wait().await.status, Status::Delivered);
+    assert_eq!(stage.seen().len(), 1);
 }
 
 #[test]

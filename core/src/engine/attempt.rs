@@ -13,7 +13,7 @@ use super::{
     seconds,
 };
 use crate::{
-    Message, Result, Timestamp,
+    Error, ErrorCode, Message, Result, Timestamp,
     retry::{AttemptError, Outcome, Phase, parse_retry_after},
     transport::{Answer, Request, Transport},
 };
@@ -90,7 +90,7 @@ impl Engine {
         };
         let headers = match self.headers(shipment, number, now) {
             Ok(headers) => headers,
-            Err(error) => return Self::defect(number, now, started, &error),
+            Err(error) => return Self::unsigned(number, now, started, &error),
         };
         let exchange = self
             .transport
@@ -110,6 +110,18 @@ impl Engine {
             }
         };
         (record(number, now, started, exchange.phase, &outcome, answer), outcome)
+    }
+
+    /// The record of an attempt without headers: a key that has become live by the next one makes that good.
+    fn unsigned(number: u32, now: Timestamp, started: Instant, why: &BadHeaders) -> (Attempt, Outcome) {
+        match why.downcast_ref::<Error>() {
+            Some(error) if error.code() == ErrorCode::InvalidConfig => {
+                tracing::warn!(number, why = error.message(), "attempt not signed");
+                let outcome = Outcome::Failed(AttemptError::InvalidConfig);
+                (record(number, now, started, Phase::Resolve, &outcome, None), outcome)
+            }
+            _ => Self::defect(number, now, started, why),
+        }
     }
 
     /// The record of an attempt that this library could not make.

@@ -93,9 +93,13 @@ impl Outcome {
     /// Whether it speaks for an endpoint that is down or overloaded: what a circuit breaker counts.
     pub fn is_outage(&self) -> bool {
         match self.error() {
-            None | Some(AttemptError::RedirectNotFollowed | AttemptError::BlockedAddress | AttemptError::Internal) => {
-                false
-            }
+            None
+            | Some(
+                AttemptError::RedirectNotFollowed
+                | AttemptError::BlockedAddress
+                | AttemptError::InvalidConfig
+                | AttemptError::Internal,
+            ) => false,
             Some(AttemptError::HttpStatus) => matches!(self, Self::Answer { status: 408 | 429 | 500..=599, .. }),
             Some(_) => true,
         }
@@ -181,6 +185,8 @@ named! {
         HttpStatus = "http_status",
         /// The name leads to an address that the egress guard keeps shut.
         BlockedAddress = "blocked_address",
+        /// The attempt could not be signed: no key of the endpoint is live.
+        InvalidConfig = "invalid_config",
         /// A defect of this library.
         Internal = "internal",
     }
