@@ -24,7 +24,8 @@ let package = Package(
         .target(name: "Hookseal", dependencies: ["HooksealFFI"]),
         .target(name: "ConformanceKit", dependencies: ["Hookseal"]),
         .executableTarget(name: "hookseal-swift-tool", dependencies: ["ConformanceKit", "Hookseal"]),
-        .testTarget(name: "HooksealTests", dependencies: ["ConformanceKit", "Hookseal"]),
+        .executableTarget(name: "hookseal-example-server", dependencies: ["Hookseal"]),
+        .testTarget(name: "HooksealTests", dependencies: ["ConformanceKit", "Hookseal", "hookseal-example-server"]),
     ],
     swiftLanguageModes: [.v6]
 )

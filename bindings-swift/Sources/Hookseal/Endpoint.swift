@@ -20,36 +20,38 @@ public final class Endpoint: Sendable {
     ///   - retry: its own policy; the sender's if absent.
     ///   - basicAuth: user name and password.
     ///   - bearer: the token.
+    ///   - identity: for mutual TLS, in place of the sender's: one PEM text with the certificate chain and its private key.
     public convenience init(
         url: String, secrets: [Secret], scheme: Scheme = .hookseal, headers: [String: String] = [:],
         id: String? = nil, timeout: Duration? = nil, retry: RetryPolicy? = nil, rateLimit: RateLimit? = nil,
-        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil
+        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil, identity: String? = nil
     ) throws(WebhookError) {
         try self.init(
             url: url, signer: Signer(secrets: secrets, scheme: scheme), headers: headers, id: id, timeout: timeout,
-            retry: retry, rateLimit: rateLimit, basicAuth: basicAuth, bearer: bearer)
+            retry: retry, rateLimit: rateLimit, basicAuth: basicAuth, bearer: bearer, identity: identity)
     }
 
     /// An endpoint whose URL is a `URL`.
     public convenience init(
         url: URL, secrets: [Secret], scheme: Scheme = .hookseal, headers: [String: String] = [:],
         id: String? = nil, timeout: Duration? = nil, retry: RetryPolicy? = nil, rateLimit: RateLimit? = nil,
-        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil
+        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil, identity: String? = nil
     ) throws(WebhookError) {
         try self.init(
             url: url.absoluteString, secrets: secrets, scheme: scheme, headers: headers, id: id, timeout: timeout,
-            retry: retry, rateLimit: rateLimit, basicAuth: basicAuth, bearer: bearer)
+            retry: retry, rateLimit: rateLimit, basicAuth: basicAuth, bearer: bearer, identity: identity)
     }
 
     /// An endpoint with a signer of its own: a key ring, or several schemes.
     public init(
         url: String, signer: Signer, headers: [String: String] = [:], id: String? = nil, timeout: Duration? = nil,
         retry: RetryPolicy? = nil, rateLimit: RateLimit? = nil,
-        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil
+        basicAuth: (user: String, password: String)? = nil, bearer: String? = nil, identity: String? = nil
     ) throws(WebhookError) {
         let fields = Options(
             url: url, headers: headers, id: id, timeout: timeout.map(timeInterval), retry: retry,
-            rateLimit: rateLimit, basicAuth: basicAuth.map { [$0.user, $0.password] }, bearer: bearer)
+            rateLimit: rateLimit, basicAuth: basicAuth.map { [$0.user, $0.password] }, bearer: bearer,
+            identity: identity)
         native = try Hookseal.native { try NativeEndpoint(options: options(fields), signer: signer.native) }
     }
 
@@ -66,5 +68,6 @@ public final class Endpoint: Sendable {
         let rateLimit: RateLimit?
         let basicAuth: [String]?
         let bearer: String?
+        let identity: String?
     }
 }

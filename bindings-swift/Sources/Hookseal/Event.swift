@@ -17,16 +17,20 @@ public struct Event: Sendable {
     public let contentType: String
     /// One per delivery; made by the sender when absent.
     public let id: String?
+    /// The trace that this is a part of, as W3C Trace Context writes it: `00-<32 hex digits>-<16>-<2>`.
+    public let traceparent: String?
 
     /// `Data`, `[UInt8]` and `String` are sent as they are; any other payload as JSON. What cannot be JSON is
     /// `invalid_event`, naming the path.
     public init(
-        _ type: String, _ payload: some Encodable, contentType: String = "application/json", id: String? = nil
+        _ type: String, _ payload: some Encodable, contentType: String = "application/json", id: String? = nil,
+        traceparent: String? = nil
     ) throws(WebhookError) {
         self.type = type
         self.payload = try Event.bytes(of: payload)
         self.contentType = contentType
         self.id = id
+        self.traceparent = traceparent
     }
 
     private static func bytes(of payload: some Encodable) throws(WebhookError) -> Data {
@@ -56,6 +60,6 @@ public struct Event: Sendable {
 
 extension Event {
     var native: NativeEvent {
-        NativeEvent(eventType: type, payload: payload, contentType: contentType, id: id)
+        NativeEvent(eventType: type, payload: payload, contentType: contentType, id: id, traceparent: traceparent)
     }
 }

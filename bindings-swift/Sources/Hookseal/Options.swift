@@ -39,6 +39,25 @@ public struct Breaker: Sendable, Hashable, Encodable {
     }
 }
 
+/// Full names for the headers that the sender itself writes; an absent one keeps its prefix and name.
+public struct HeaderNames: Sendable, Hashable, Encodable {
+    /// In place of `X-Webhook-Id`.
+    public var id: String?
+    /// In place of `X-Webhook-Event`.
+    public var event: String?
+    /// In place of `X-Webhook-Timestamp`.
+    public var timestamp: String?
+    /// In place of `X-Webhook-Attempt`.
+    public var attempt: String?
+
+    public init(id: String? = nil, event: String? = nil, timestamp: String? = nil, attempt: String? = nil) {
+        self.id = id
+        self.event = event
+        self.timestamp = timestamp
+        self.attempt = attempt
+    }
+}
+
 /// Options as they cross to the core, which judges them: JSON in snake_case, times in seconds.
 func options(_ value: some Encodable) throws(WebhookError) -> String {
     let encoder = JSONEncoder()

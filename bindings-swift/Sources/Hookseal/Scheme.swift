@@ -39,6 +39,8 @@ public struct Scheme: Sendable {
     public var summary: String { native.summary() }
     /// The page that it was taken from.
     public var source: String { native.source() }
+    /// Whether the receiver's URL is signed, which ``Verifier`` must then be given.
+    public var signsURL: Bool { native.signsUrl() }
 
     private init(builtIn name: String) {
         do { native = try NativeScheme.named(name: name) } catch { fatalError("\(name) is not a built-in scheme") }

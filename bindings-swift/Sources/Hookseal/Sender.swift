@@ -37,19 +37,29 @@ public final class Sender: Sendable {
     ///   - breaker: when an endpoint that keeps failing is left alone; `nil` for never.
     ///   - extraRoots: root certificates beside the system's, as PEM texts.
     ///   - userAgent: `hookseal/<version>` if absent.
+    ///   - identity: for mutual TLS: one PEM text with the certificate chain and its private key.
+    ///   - proxy: `http://[user:password@]host[:port]`, for everything. It looks host names up, so only their text is
+    ///     judged then.
+    ///   - http2: offers HTTP/2 to `https` receivers.
+    ///   - headerPrefix: what the names of the sender's own headers begin with, `X-Webhook-` if absent; a scheme's keep
+    ///     their names.
+    ///   - headerNames: full names for some of them.
     public init(
         retry: RetryPolicy = RetryPolicy(), allowPrivate: Bool = false, allowSubnets: [String] = [],
         allowPorts: [Int] = [], httpsOnly: Bool = false, timeout: Duration = .seconds(15),
         connectTimeout: Duration = .seconds(5), maxInFlight: Int = 256, maxInFlightPerEndpoint: Int = 8,
         maxQueued: Int = 100_000, maxQueuedBytes: Int = 64 * 1024 * 1024, rateLimit: RateLimit? = nil,
-        breaker: Breaker? = Breaker(), extraRoots: [String] = [], userAgent: String? = nil
+        breaker: Breaker? = Breaker(), extraRoots: [String] = [], userAgent: String? = nil, identity: String? = nil,
+        proxy: String? = nil, http2: Bool = false, headerPrefix: String? = nil,
+        headerNames: HeaderNames = HeaderNames()
     ) throws(WebhookError) {
         let fields = Options(
             retry: retry, allowPrivate: allowPrivate, allowSubnets: allowSubnets, allowPorts: allowPorts,
             httpsOnly: httpsOnly, timeout: timeInterval(timeout), connectTimeout: timeInterval(connectTimeout),
             maxInFlight: maxInFlight, maxInFlightPerEndpoint: maxInFlightPerEndpoint, maxQueued: maxQueued,
             maxQueuedBytes: maxQueuedBytes, rateLimit: rateLimit, breaker: Setting(value: breaker),
-            extraRoots: extraRoots, userAgent: userAgent)
+            extraRoots: extraRoots, userAgent: userAgent, identity: identity, proxy: proxy, http2: http2,
+            headerPrefix: headerPrefix, headerNames: headerNames)
         native = try Hookseal.native { try NativeSender(options: options(fields)) }
     }
 
@@ -63,9 +73,9 @@ public final class Sender: Sendable {
 
     /// Delivers a payload: `Data`, `[UInt8]` and `String` as they are, anything else as JSON.
     public func send(
-        to endpoint: Endpoint, type: String, payload: some Encodable, id: String? = nil
+        to endpoint: Endpoint, type: String, payload: some Encodable, id: String? = nil, traceparent: String? = nil
     ) async throws -> Delivery {
-        try await send(to: endpoint, Event(type, payload, id: id))
+        try await send(to: endpoint, Event(type, payload, id: id, traceparent: traceparent))
     }
 
     /// Delivers many events in one call and waits for the end of all; the answers are in the order of the items.
@@ -85,9 +95,9 @@ public final class Sender: Sendable {
     /// Accepts a payload for delivery and returns at once.
     @discardableResult
     public func enqueue(
-        to endpoint: Endpoint, type: String, payload: some Encodable, id: String? = nil
+        to endpoint: Endpoint, type: String, payload: some Encodable, id: String? = nil, traceparent: String? = nil
     ) throws(WebhookError) -> DeliveryHandle {
-        try enqueue(to: endpoint, Event(type, payload, id: id))
+        try enqueue(to: endpoint, Event(type, payload, id: id, traceparent: traceparent))
     }
 
     /// Waits until nothing is left to deliver; `false` when that takes longer than the timeout.
@@ -140,6 +150,11 @@ public final class Sender: Sendable {
         let breaker: Setting<Breaker>
         let extraRoots: [String]
         let userAgent: String?
+        let identity: String?
+        let proxy: String?
+        let http2: Bool
+        let headerPrefix: String?
+        let headerNames: HeaderNames
     }
 
     /// An option for which `null` has a meaning of its own.

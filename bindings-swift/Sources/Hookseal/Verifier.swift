@@ -18,6 +18,9 @@ internal import HooksealFFI
 /// `replayed`, 503 for `storage_full`), and log the reason.
 public final class Verifier: Sendable {
     private let native: NativeVerifier
+    public let scheme: Scheme
+    /// What refuses copies, if anything does.
+    public let replay: ReplayGuard?
     /// The headers that verification reads, at most three: all that a program has to hand over.
     public let headerNames: [String]
     private let lowerHeaderNames: [[UInt8]]
@@ -59,6 +62,8 @@ public final class Verifier: Sendable {
                     maxBody: maxBody.map { try count($0, "maxBody") },
                     dangerouslyIgnoreTimestamp: dangerouslyIgnoreTimestamp))
         }
+        self.scheme = scheme
+        self.replay = replay
         headerNames = scheme.native.headerNames()
         lowerHeaderNames = headerNames.map { $0.utf8.map(lower) }
     }
