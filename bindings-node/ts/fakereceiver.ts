@@ -35,6 +35,7 @@ export class FakeReceiver {
   readonly #server = createServer()
   readonly #arrivals = new EventEmitter()
   readonly #answers: Answer[]
+  #url = ''
 
   private constructor(answers: Answer[]) {
     this.#answers = answers
@@ -51,12 +52,13 @@ export class FakeReceiver {
     const receiver = new FakeReceiver([...answers])
     receiver.#server.listen(0, '127.0.0.1')
     await once(receiver.#server, 'listening')
+    receiver.#url = `http://127.0.0.1:${(receiver.#server.address() as AddressInfo).port}/`
     return receiver
   }
 
   /** Where it listens. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`
+    return this.#url
   }
 
   /** Appends to its answers. */
