@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { ReplayGuard, Scheme, Sender, SendError, VerificationError, Verifier } from 'hookseal'
+import { Scheme, Sender, SendError, VerificationError, Verifier } from 'hookseal'
 import { FakeReceiver, fixture, fixtures, forgeries, RecordingSender, signedRequest, TestClock } from 'hookseal/testing'
 
 const SECRETS = 'whsec_demo'
@@ -95,7 +95,7 @@ describe('FakeReceiver', () => {
     assert.deepEqual(delivery.attempts.map(({ statusCode, error }) => statusCode ?? error), ['connection_reset', 503, 200])
     assert.equal(delivery.attempts[2].responseBody, 'done')
     assert.equal(receiver.requests.length, 3)
-    const verifier = new Verifier({ secrets: SECRETS, replay: new ReplayGuard() })
+    const verifier = new Verifier({ secrets: SECRETS })
     for (const { method, path, body, rawHeaders } of receiver.requests) {
       assert.deepEqual([method, path, body.toString()], ['POST', '/', '{"id":42}'])
       assert.equal(verifier.verify(body, rawHeaders.concat('x-other', '1')).id, delivery.id)
