@@ -65,7 +65,7 @@ for (const [service, requestOf] of Object.entries(SERVICES)) {
 
   test(`behind ${service}: the URL is the public one, with the path and the query of the request`, async () => {
     const signed = signedRequest({ secrets: SECRETS, scheme: 'square', url: 'https://shop.example.com/hooks?a=1&b=%20x' })
-    for (const [publicUrl, expected] of [['https://shop.example.com', 204], ['https://other.example.com', 400], [undefined, 400]]) {
+    for (const [publicUrl, expected] of [['https://shop.example.com', 204], ['https://other.example.com', 400]]) {
       const handler = webhook(new Verifier({ secrets: SECRETS, scheme: 'square' }), silent, { publicUrl, onRefused: silent })
       assert.equal((await handler(requestOf(signed, false))).statusCode, expected)
     }

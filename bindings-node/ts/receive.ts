@@ -1,4 +1,4 @@
-import { checkOptions, optionalTextOf, type Time } from './convert.js'
+import { checkOptions, type Time } from './convert.js'
 import { errorOf, StoreError, VerificationError, WebhookError } from './errors.js'
 import { InvalidPayload, type StandardSchema, type WebhookEvent, type WebhookOptions } from './event.js'
 import type { HeadersLike } from './headers.js'
@@ -33,15 +33,21 @@ export class Receiver<T, Request> {
   constructor(verifier: Verifier, options: WebhookOptions<T, Request> = {}) {
     if (!(verifier instanceof Verifier)) throw errorOf('invalid_config', 'webhook needs a Verifier')
     checkOptions(options, { schema: 'any', maxBody: 'number', publicUrl: 'string', now: 'function', onRefused: 'function' })
-    const { schema, maxBody = MIB, now, onRefused = logRefused } = options
+    const { schema, maxBody = MIB, publicUrl, now, onRefused = logRefused } = options
     if (!Number.isSafeInteger(maxBody) || maxBody < 0) throw errorOf('invalid_config', 'maxBody must be a number of bytes')
     if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
       throw errorOf('invalid_config', 'schema must be a Standard Schema, as zod, valibot and arktype make them')
     }
+    if (publicUrl === undefined && verifier.scheme.signsUrl) {
+      throw errorOf('invalid_config', `the scheme ${verifier.scheme.name} signs the URL: give publicUrl, such as 'https://shop.example.com'`)
+    }
+    if (publicUrl !== undefined && !/^https?:\/\/[^/?#]+\/*$/.test(publicUrl)) {
+      throw errorOf('invalid_config', "publicUrl must be scheme and authority, such as 'https://shop.example.com'")
+    }
     this.maxBody = maxBody
     this.#verifier = verifier
     this.#schema = schema
-    this.#publicUrl = optionalTextOf('publicUrl', options.publicUrl)?.replace(/\/+$/, '')
+    this.#publicUrl = publicUrl?.replace(/\/+$/, '')
     this.#now = now
     this.#onRefused = onRefused
   }

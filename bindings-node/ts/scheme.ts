@@ -50,6 +50,12 @@ export class Scheme extends Owner {
     return this.toJSON().name
   }
 
+  /** Whether the URL is signed, which a verifier then has to be given. */
+  get signsUrl(): boolean {
+    const { content, versions = [] } = this.toJSON()
+    return [content, ...versions.map((version) => version.content)].some((template) => template?.includes('{url}'))
+  }
+
   /** The document. */
   toJSON(): SchemeDocument {
     return JSON.parse(native.schemeJson(handleOf(this))) as SchemeDocument

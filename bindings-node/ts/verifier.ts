@@ -6,7 +6,7 @@ import { HeaderName, type Found, type HeadersLike } from './headers.js'
 import { jsonOf } from './json.js'
 import { ReplayGuard } from './replay.js'
 import { ringOf, type Secrets } from './ring.js'
-import { schemeOf, type SchemeLike } from './scheme.js'
+import { schemeOf, type Scheme, type SchemeLike } from './scheme.js'
 import { fromDetails, Verified } from './verified.js'
 
 export interface VerifierOptions {
@@ -37,6 +37,7 @@ export interface VerifyOptions {
 
 /** Checks that messages come from whoever has the secret, unchanged and fresh. */
 export class Verifier extends Owner {
+  readonly scheme: Scheme
   /** Refuses copies, where there is one. */
   readonly replay: ReplayGuard | undefined
   readonly #headers: readonly HeaderName[]
@@ -62,6 +63,7 @@ export class Verifier extends Owner {
     super(unwrap(native.verifier(
       handleOf(scheme), handleOf(ringOf(options.secrets)), replay && handleOf(replay), jsonOf(limits, 'invalid_config', 'options'),
     )))
+    this.scheme = scheme
     this.replay = replay
     const names = native.verifierHeaders(handleOf(this))
     const { id, type } = scheme.toJSON()
