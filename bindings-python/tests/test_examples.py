@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -104,14 +104,18 @@ def drain(lines: Iterable[str], take: Callable[[str], object]) -> None:
         take(line)
 
 
-@contextmanager
-def running(program: str) -> Iterator[Program]:
-    """An example under its server, which must not fail in all its time."""
+def running(program: str) -> AbstractContextManager[Program]:
     folder, *arguments = PROGRAMS[program]
+    return running_app(program, EXAMPLES / folder, arguments)
+
+
+@contextmanager
+def running_app(program: str, folder: Path, arguments: list[str]) -> Iterator[Program]:
+    """An application under its server, which must not fail in all its time."""
     environment = os.environ | {"HOOKSEAL_SECRET": "whsec_demo", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [sys.executable, *arguments],
-        cwd=EXAMPLES / folder,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

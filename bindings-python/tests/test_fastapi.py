@@ -1,156 +1,380 @@
-"""The example receiver under uvicorn, attacked over real sockets."""
+"""The FastAPI dependency, and the application that the README shows to newcomers."""
 
-from __future__ import annotations
-
-import http.client
-import json
-import os
-import queue
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
-from conftest import refused
-from hookseal import ConfigError, Endpoint, Sender, Signer, Verifier
-from hookseal.fastapi import receive
+from asgi_call import BODY, Answer, call, signed, verifier
+from conftest import refused, run_child
+from fastapi import Body, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from hookseal import AsyncSender, ConfigError, Endpoint, ReplayGuard, SendError, Signer, VerificationError, Verifier
+from hookseal.fastapi import Receive, WebhookEvent, receive, sender_lifespan, sender_of
+from pydantic import BaseModel, TypeAdapter, field_validator
+from starlette.middleware.base import BaseHTTPMiddleware
+from test_examples import Receiver, running_app
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi"
-BODY = b'{"id":42}'
-
-
-class App:
-    """The example, and what it printed."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.signer = Signer("whsec_demo")
-        self.printed: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, object]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("POST", "/hooks", body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text)["detail"] if text else None
-        finally:
-            connection.close()
-
-    def raw(self, request: bytes, *, end: bool = False) -> bytes:
-        """The answer to bytes that no HTTP library would send."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(request)
-            if end:
-                connection.shutdown(socket.SHUT_WR)
-            return connection.makefile("rb").readline()
+README = Path(__file__).parents[2] / "README.md"
 
 
-def drain(lines: Iterable[str], take: Callable[[str], object]) -> None:
-    for line in lines:
-        take(line)
+class Item(BaseModel):
+    name: str
+    parts: "list[Item]" = []
 
 
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    command = [sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"]
-    environment = os.environ | {"HOOKSEAL_SECRET": "whsec_demo", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, cwd=EXAMPLE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        log = []
-        for line in process.stderr:
-            log.append(line)
-            if "running on" in line:
-                break
-        else:
-            pytest.fail("".join(log))
-        app = App(int(log[-1].split("127.0.0.1:")[1].split()[0]))
-        threads = [
-            threading.Thread(target=drain, args=(process.stdout, app.printed.put)),
-            threading.Thread(target=drain, args=(process.stderr, log.append)),
-        ]
-        for thread in threads:
-            thread.start()
-        yield app
-        process.terminate()
-        for thread in threads:
-            thread.join()
-    assert "Traceback" not in "".join(log)
+class OrderPaid(BaseModel):
+    id: int
+    items: list[Item] = []
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def note(cls, value: Any) -> Any:
+        parsed.append(value)
+        return value
 
 
-def test_a_delivery_arrives(app: App) -> None:
-    with Sender(allow_private=True) as sender:
-        endpoint = Endpoint(f"http://127.0.0.1:{app.port}/hooks", secrets=["whsec_demo"])
-        delivery = sender.send(endpoint, "order.paid", {"id": 42}, id="evt_real")
-    assert delivery.status == "delivered", delivery
-    assert app.printed.get(timeout=10) == "evt_real order.paid {'id': 42}\n"
+parsed: list[Any] = []
 
 
-def test_a_copy_is_answered_425(app: App) -> None:
-    headers = app.signer.sign(BODY, id="evt_copy", event_type="a.b")
-    assert app.post(BODY, headers) == (204, None)
-    assert app.post(BODY, headers) == (425, "seen before")
-    assert app.printed.get(timeout=10) == "evt_copy a.b {'id': 42}\n"
+def app_with(hook: Receive[Any], handler: Callable[[WebhookEvent[Any]], Any] = lambda event: event.id) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/hooks")
+    async def hooks(event: Annotated[WebhookEvent[Any], Depends(hook)]) -> Any:
+        return handler(event)
+
+    return app
 
 
-def test_every_forgery_gets_the_same_400(app: App) -> None:
-    good = app.signer.sign(BODY, id="evt_1", event_type="a.b")
-    name = "X-Webhook-Signature"
-    forgeries = [
-        (b'{"id":43}', good),
-        (BODY + b"\n", good),
-        (BODY, {}),
-        (BODY, {"X-Webhook-Id": "evt_1"}),
-        (BODY, good | {name: "garbage"}),
-        (BODY, good | {name: good[name].replace("v2=", "v2=0").replace("v1=", "v1=0")}),
-        (BODY, good | {"X-Webhook-Id": "evt_2"}),
-        (BODY, good | {name.lower(): good[name]}),
-        (BODY, Signer("whsec_other").sign(BODY, id="evt_1", event_type="a.b")),
-        (BODY, app.signer.sign(BODY, id="evt_1", event_type="a.b", timestamp=1_700_000_000)),
-        (b"not json", good),
+def test_an_event_tells_what_was_signed() -> None:
+    seen: list[WebhookEvent] = []
+    headers = signed()
+    assert call(app_with(receive(verifier()), seen.append), headers=headers).status == 200
+    event = seen[0]
+    assert (event.id, event.type, event.body, event.json(), event.data) == (
+        "evt_1",
+        "order.paid",
+        BODY,
+        {"id": 42},
+        None,
+    )
+    assert event.timestamp == event.verified.timestamp == int(headers["X-Webhook-Timestamp"])
+    assert ("x-webhook-id", "evt_1") in event.headers
+    assert "42" not in repr(event)
+
+
+def test_a_model_is_validated_after_the_signature() -> None:
+    parsed.clear()
+    app = app_with(receive(verifier(), model=OrderPaid), lambda event: event.data.id + 1)
+    assert call(app, headers=signed()).json() == 43
+    assert parsed == [42]
+    forged = call(app, headers=signed(), pieces=[b'{"id":43}'])
+    assert (forged.status, forged.json()) == (400, {"detail": "webhook refused"})
+    assert parsed == [42], "a forged body was parsed"
+    for body, loc in [(b'{"id":"x"}', ["body", "id"]), (b"{", ["body"]), (b"", ["body"])]:
+        answer = call(app, headers=signed(body), pieces=[body])
+        assert (answer.status, answer.json()["detail"][0]["loc"]) == (422, loc)
+
+
+def test_a_model_may_be_any_type() -> None:
+    adapter: TypeAdapter[int | dict[str, int]] = TypeAdapter(int | dict[str, int])
+    assert call(app_with(receive(verifier(), model=adapter), lambda event: event.data), headers=signed()).json() == {
+        "id": 42
+    }
+    numbers = app_with(receive(verifier(), model=dict[str, int]), lambda event: event.data["id"])
+    assert call(numbers, headers=signed()).json() == 42
+
+
+def test_openapi_documents_headers_and_body() -> None:
+    orders = receive(verifier(), model=OrderPaid)
+    app = FastAPI()
+
+    @app.post("/orders", openapi_extra=orders.openapi)
+    async def paid(event: Annotated[WebhookEvent[OrderPaid], Depends(orders)]) -> None: ...
+
+    operation = app.openapi()["paths"]["/orders"]["post"]
+    assert [(it["name"], it["in"], it["required"]) for it in operation["parameters"]] == [
+        ("X-Webhook-Signature", "header", True),
+        ("X-Webhook-Id", "header", False),
+        ("X-Webhook-Event", "header", False),
     ]
-    assert {app.post(body, headers) for body, headers in forgeries} == {(400, "invalid webhook")}
-    assert app.printed.empty()
+    assert operation["requestBody"]["required"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["properties"]["id"] == {"title": "Id", "type": "integer"}
+    item = schema["properties"]["items"]["items"]
+    assert item["properties"]["name"] == {"title": "Name", "type": "string"}
+    assert item["properties"]["parts"]["items"] == {"title": "Item"}
+    assert "$ref" not in str(schema)
+    assert {"400", "413", "422", "425"} <= operation["responses"].keys()
+    standard = receive(Verifier("whsec_" + "A" * 32, scheme="standard-webhooks")).openapi
+    assert all(it["required"] for it in standard["parameters"])
 
 
-def test_a_large_body_is_refused_before_it_is_read(app: App) -> None:
-    limit = 1024 * 1024
-    body = b'"' + b"x" * (limit - 2) + b'"'
-    assert app.post(body, app.signer.sign(body, id="evt_large", event_type="a.b")) == (204, None)
-    assert app.printed.get(timeout=10).startswith("evt_large a.b xxx")
-    assert app.post(body + b" ", app.signer.sign(body + b" ")) == (413, "body too large")
-    # the rest of this one never comes, and the answer does not wait for it
-    head = b"POST /hooks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    chunk = b"%x\r\n%s\r\n" % (limit + 1, b"x" * (limit + 1))
-    assert app.raw(head + chunk).startswith(b"HTTP/1.1 413 ")
+def test_dependency_overrides() -> None:
+    hook = receive(verifier())
+    app = app_with(hook)
+    event: WebhookEvent = WebhookEvent(b"{}", (), verifier().verify(BODY, signed()))
+    app.dependency_overrides[hook] = lambda: event
+    assert call(app).json() == "evt_1"
+    app.dependency_overrides.clear()
+    assert call(app).status == 400
 
 
-def test_a_length_that_lies_never_verifies(app: App) -> None:
-    headers = app.signer.sign(BODY, id="evt_short", event_type="a.b")
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    short = f"POST /hooks HTTP/1.1\r\nHost: a\r\n{lines}Content-Length: {len(BODY) - 1}\r\n\r\n".encode() + BODY
-    assert app.raw(short).startswith(b"HTTP/1.1 400 ")
-    long = short.replace(b"Content-Length: 8", b"Content-Length: 90")
-    assert long != short
-    assert not app.raw(long, end=True).startswith(b"HTTP/1.1 2")
-    assert app.printed.empty()
+Next = Callable[[Request], Awaitable[Response]]
 
 
-def test_a_doubled_header_is_refused(app: App) -> None:
-    headers = app.signer.sign(BODY, id="evt_double", event_type="a.b")
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    extra = f"x-webhook-signature: {headers['X-Webhook-Signature']}\r\n"
-    request = f"POST /hooks HTTP/1.1\r\nHost: a\r\n{lines}{extra}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
-    assert app.raw(request).startswith(b"HTTP/1.1 400 ")
+async def passes(request: Request, call_next: Next) -> Response:
+    return await call_next(request)
+
+
+async def reads(request: Request, call_next: Next) -> Response:
+    await request.json()
+    return await call_next(request)
+
+
+async def consumes(request: Request, call_next: Next) -> Response:
+    async for _ in request.stream():
+        pass
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("dispatch", [passes, reads])
+def test_under_a_global_middleware(dispatch: Any) -> None:
+    app = app_with(receive(verifier()))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    assert call(app, headers=signed(), pieces=[BODY[:3], BODY[3:]]).json() == "evt_1"
+    assert call(app, pieces=[BODY[:3], BODY[3:]]).status == 400
+
+
+def test_a_middleware_that_eats_the_body_is_named() -> None:
+    app = app_with(receive(verifier()))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=consumes)
+    with refused("body_not_bytes", VerificationError) as info:
+        call(app, headers=signed() | {"Content-Length": str(len(BODY))})
+    assert "first to read" in info.value.message
+
+
+@pytest.mark.parametrize("parameter", [OrderPaid, Annotated[bytes, Body()], dict[str, int]])
+def test_a_body_parameter_is_named(parameter: Any) -> None:
+    app, hook = FastAPI(), receive(verifier())
+
+    @app.post("/hooks")
+    async def hooks(_event: Annotated[WebhookEvent, Depends(hook)], _order: parameter) -> None:
+        raise AssertionError("the handler ran")
+
+    with refused("body_not_bytes", VerificationError) as info:
+        call(app, headers=signed() | {"Content-Type": "application/json"})
+    assert "model=" in info.value.message
+
+
+def test_others_may_read_the_body_too() -> None:
+    app, hook = FastAPI(), receive(verifier())
+
+    async def reader(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/hooks")
+    async def hooks(
+        request: Request, size: Annotated[int, Depends(reader)], event: Annotated[WebhookEvent, Depends(hook)]
+    ) -> Any:
+        return [size, event.id, await request.json()]
+
+    @app.post("/after")
+    async def after(request: Request, event: Annotated[WebhookEvent, Depends(hook)]) -> Any:
+        return [event.id, await request.json()]
+
+    assert call(app, headers=signed()).json() == [9, "evt_1", {"id": 42}]
+    assert call(app, "/after", headers=signed()).json() == ["evt_1", {"id": 42}]
+
+
+def test_a_form_that_was_parsed_first_is_named() -> None:
+    app, hook = FastAPI(), receive(verifier())
+
+    async def reader(request: Request) -> None:
+        async for _ in request.stream():
+            pass
+
+    @app.post("/hooks")
+    async def hooks(_: Annotated[None, Depends(reader)], event: Annotated[WebhookEvent, Depends(hook)]) -> None: ...
+
+    with refused("body_not_bytes", VerificationError):
+        call(app, headers=signed())
+
+
+def test_the_limit_is_counted_while_the_body_arrives() -> None:
+    app = app_with(receive(verifier(), max_body=10))
+    exact = b'{"id":420}'
+    assert call(app, headers=signed(exact), pieces=[exact[:5], exact[5:]]).status == 200
+    chunked = call(app, headers=signed(), pieces=[b"12345678", b"901", b"never", b"read"])
+    assert (chunked.status, chunked.unread) == (413, 2)
+    announced = call(app, headers=signed() | {"Content-Length": "11"}, pieces=[b"1", b"2"])
+    assert (announced.status, announced.unread) == (413, 2)
+    lying = call(app, headers=signed() | {"Content-Length": "3"}, pieces=[b"12345678", b"901", b"never"])
+    assert (lying.status, lying.unread) == (413, 1)
+    assert call(app_with(receive(verifier(), max_body=0)), headers=signed(b""), pieces=[b""]).status == 200
+
+
+def test_a_sender_that_leaves_is_not_handled() -> None:
+    seen: list[WebhookEvent] = []
+    app = app_with(receive(verifier()), seen.append)
+    assert call(app, headers=signed(), pieces=[BODY], leaves=True).status == 400
+    assert seen == []
+
+
+def fails(_event: WebhookEvent) -> None:
+    raise ZeroDivisionError
+
+
+def is_unavailable(_event: WebhookEvent) -> None:
+    raise HTTPException(503)
+
+
+def releases(event: WebhookEvent) -> Response:
+    event.release()
+    event.release()
+    return JSONResponse(None, 503)
+
+
+def status_of(app: FastAPI, headers: dict[str, str]) -> int:
+    try:
+        return call(app, headers=headers).status
+    except ZeroDivisionError:
+        return 500
+
+
+@pytest.mark.parametrize(("handler", "status"), [(fails, 500), (is_unavailable, 503), (releases, 503)])
+def test_a_copy_of_what_was_not_handled_is_let_in(handler: Callable[[WebhookEvent], Any], status: int) -> None:
+    handlers: Iterator[Callable[[WebhookEvent], Any]] = iter([handler, handler, lambda event: event.id])
+    app = app_with(receive(verifier(guarded=True)), lambda event: next(handlers)(event))
+    headers = signed()
+    assert [status_of(app, headers) for _ in range(4)] == [status, status, 200, 425]
+
+
+def test_a_status_that_the_handler_sets_counts() -> None:
+    app, hook, statuses = FastAPI(), receive(verifier(guarded=True)), [503, 202]
+
+    @app.post("/hooks")
+    async def hooks(_event: Annotated[WebhookEvent, Depends(hook)], response: Response) -> None:
+        response.status_code = statuses.pop(0)
+
+    headers = signed()
+    assert [call(app, headers=headers).status for _ in range(3)] == [503, 202, 425]
+
+
+def test_a_copy_of_what_does_not_validate_is_let_in() -> None:
+    app = app_with(receive(verifier(guarded=True), model=list[int]))
+    headers = signed()
+    assert [call(app, headers=headers).status for _ in range(2)] == [422, 422]
+
+
+def test_a_full_guard_is_answered_503() -> None:
+    app = app_with(receive(Verifier("whsec_demo", replay=ReplayGuard(2))))
+    assert call(app, headers=signed()).status == 200
+    full = call(app, headers=Signer("whsec_demo").sign(BODY, id="evt_2", event_type="a.b"))
+    assert (full.status, full.headers["retry-after"]) == (503, "60")
+
+
+def url_answer(url: str, path: str, **scope: Any) -> Answer:
+    secret = "square-key"
+    app = app_with(
+        receive(Verifier(secret, scheme="square"), public_url="https://shop.example/"), lambda event: event.json()
+    )
+    headers = Signer(secret, scheme="square").sign(BODY, url=url) | {"Host": "evil.example"}
+    return call(app, path, headers=headers, **scope)
+
+
+def test_the_public_url_is_signed() -> None:
+    assert url_answer("https://shop.example/hooks", "/hooks").status == 200
+    assert url_answer("https://evil.example/hooks", "/hooks").status == 400
+    assert url_answer("https://shop.example/hooks?a=%20b", "/hooks", query_string=b"a=%20b").status == 200
+    assert url_answer("https://shop.example/%68ooks", "/hooks", raw_path=b"/%68ooks").status == 200
+    assert url_answer("https://shop.example/hooks", "/hooks", raw_path=None).status == 200
+
+
+def test_a_scheme_that_signs_the_url_needs_one() -> None:
+    with refused("invalid_config", ConfigError) as info:
+        receive(Verifier("square-key", scheme="square"))
+    assert "public_url" in info.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["shop.example", "https://shop.example/hooks", "ftp://a", "https://a?b", "https://", 7, b"https://a"]
+)
+def test_public_urls_that_can_not_be(url: Any) -> None:
+    with refused("invalid_config", ConfigError):
+        receive(verifier(), public_url=url)
 
 
 @pytest.mark.parametrize("limit", [-1, True, 1.5, "1", None])
-def test_limits_that_can_not_be(limit: object) -> None:
+def test_limits_that_can_not_be(limit: Any) -> None:
     with refused("invalid_config", ConfigError):
-        receive(Verifier("whsec_demo"), max_body=limit)  # type: ignore[arg-type]  # the mistake under test
+        receive(verifier(), max_body=limit)
+
+
+def test_a_secret_is_no_verifier() -> None:
+    with refused("invalid_config", ConfigError):
+        receive("whsec_demo")  # type: ignore[call-overload]  # the mistake under test
+
+
+def test_the_lifespan_opens_and_closes_a_sender() -> None:
+    made: list[AsyncSender] = []
+
+    def make() -> AsyncSender:
+        made.append(AsyncSender())
+        return made[-1]
+
+    async def live() -> None:
+        async with sender_lifespan(make)(FastAPI()) as state:
+            request = Request({"type": "http", "state": dict(state)})
+            assert sender_of(request) is made[0]
+        assert made[0].unfinished == 0
+        with refused("closed", SendError):
+            made[0].enqueue(Endpoint("https://shop.example", secrets=["whsec_demo"]), "a.b", {})
+
+    asyncio.run(live())
+    with pytest.raises(LookupError, match="sender_lifespan"):
+        sender_of(Request({"type": "http", "state": {}}))
+
+
+def test_the_newcomers_app(tmp_path: Path) -> None:
+    block = re.search(r"(?ms)^A FastAPI receiver.*?^```python\n(.*?)^```$", README.read_text("utf-8"))
+    assert block is not None
+    assert len(block[1].splitlines()) < 15
+    (tmp_path / "app.py").write_text(block[1], "utf-8")
+    with running_app("the README", tmp_path, ["-m", "uvicorn", "app:app", "--port", "0"]) as program:
+        app = Receiver(program, "/hooks")
+        headers = signed()
+        assert app.post(b'{"id":43}', headers).status == 400
+        assert app.post(BODY, headers).status == 200
+        assert program.printed.get(timeout=10) == "evt_1 order.paid {'id': 42}\n"
+        assert program.printed.empty()
+
+
+FRAMEWORKS = {
+    "fastapi": "fastapi",
+    "starlette": "starlette",
+    "flask": "flask",
+    "django": "django",
+    "drf": "rest_framework",
+}
+
+
+@pytest.mark.parametrize("module", FRAMEWORKS)
+def test_a_missing_framework_is_named(module: str) -> None:
+    code = f"""
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "django_settings"
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import hookseal.asgi, hookseal.aws_lambda
+assert not {{"fastapi", "starlette", "flask", "django", "rest_framework"}} & sys.modules.keys()
+sys.modules[{FRAMEWORKS[module]!r}] = None
+try:
+    import hookseal.{module}
+except ImportError as error:
+    print(error)
+"""
+    child = run_child(code)
+    assert f"pip install 'hookseal[{module}]'" in child.stdout, child
