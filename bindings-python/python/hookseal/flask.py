@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from ._native import Verifier
 from ._receive import (
@@ -40,11 +40,21 @@ except ModuleNotFoundError as error:
 __all__ = ["WebhookEvent", "receive"]
 
 P = ParamSpec("P")
+Instance = TypeVar("Instance")
 
 
-def receive(
-    verifier: Verifier, *, max_body: int = MAX_BODY, public_url: str | None = None
-) -> Callable[[Callable[Concatenate[WebhookEvent, P], Any]], Callable[P, Response]]:
+class Decorator(Protocol):
+    """Takes a view, or a method of a `MethodView`."""
+
+    @overload
+    def __call__(self, view: Callable[Concatenate[WebhookEvent, P], Any], /) -> Callable[P, Response]: ...
+    @overload
+    def __call__(
+        self, view: Callable[Concatenate[Instance, WebhookEvent, P], Any], /
+    ) -> Callable[Concatenate[Instance, P], Response]: ...
+
+
+def receive(verifier: Verifier, *, max_body: int = MAX_BODY, public_url: str | None = None) -> Decorator:
     """A decorator for views, sync or async, which get the `WebhookEvent` as their first argument; below `@app.post`.
 
     What does not verify is answered 400, what is larger than `max_body` bytes (1 MiB) 413, a copy 425, and 503 when the
@@ -54,16 +64,16 @@ def receive(
     """
     receiver = Receiver(verifier, max_body=max_body, public_url=public_url)
 
-    def decorate(view: Callable[Concatenate[WebhookEvent, P], Any]) -> Callable[P, Response]:
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)
-        def verified(*args: P.args, **kwargs: P.kwargs) -> Response:
+        def verified(*instance: Any, **values: Any) -> Response:
             headers = tuple(request.headers.items())
             try:
                 event = receiver.accept(_read(receiver, headers), headers, wsgi_target(request.environ))
             except RefusedError as refusal:
                 return Response(REFUSED_JSON, refusal.status, refusal.headers, mimetype="application/json")
             with handling(event) as answered:
-                response = current_app.make_response(current_app.ensure_sync(view)(event, *args, **kwargs))
+                response = current_app.make_response(current_app.ensure_sync(view)(*instance, event, **values))
                 answered(response.status_code)
                 return response
 
