@@ -7,6 +7,7 @@ use pyo3::{
 };
 
 use crate::{
+    clock,
     convert::{invalid_config, items, seconds, text, timestamp, type_of},
     error::{Failure, Result},
 };
@@ -360,7 +361,7 @@ pub(crate) fn scheme_of(value: &Bound<'_, PyAny>) -> Result<hookseal::Scheme> {
 pub(crate) fn now_or(value: Option<&Bound<'_, PyAny>>, name: &str) -> Result<hookseal::Timestamp> {
     match value {
         Some(value) => timestamp(value, name),
-        None => Ok(hookseal::Timestamp::now()?),
+        None => Ok(clock::now()?),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The native half of the Python package: private to it, and typed by `python/hookseal/_native.pyi`.
 
+mod clock;
 mod convert;
 mod diagnose;
 mod error;
@@ -16,6 +17,8 @@ mod native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::clock::set_clock;
+    #[pymodule_export]
     use crate::diagnose::{Finding, diagnose};
     #[pymodule_export]
     use crate::error::{error_codes, error_of};
@@ -30,7 +33,7 @@ mod native {
     #[pymodule_export]
     use crate::seal::{ReplayGuard, Signer, Verified, Verifier};
     #[pymodule_export]
-    use crate::send::{Courier, Endpoint, Job, retry_policy, standard_retry_policy};
+    use crate::send::{Courier, Endpoint, Job, check_event, retry_policy, standard_retry_policy};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -225,6 +225,19 @@ impl Job {
     }
 }
 
+/// Refuses an event that could not be sent.
+#[pyfunction]
+#[pyo3(signature = (event_type, payload, id, content_type, traceparent, /))]
+pub(crate) fn check_event(
+    event_type: &Bound<'_, PyAny>,
+    payload: &Bound<'_, PyBytes>,
+    id: Option<&Bound<'_, PyAny>>,
+    content_type: Option<&Bound<'_, PyAny>>,
+    traceparent: Option<&Bound<'_, PyAny>>,
+) -> Result<()> {
+    event(event_type, payload, id, content_type, traceparent).map(drop)
+}
+
 /// Checks a retry policy and fills in what it leaves out.
 #[pyfunction]
 #[pyo3(signature = (record, /))]

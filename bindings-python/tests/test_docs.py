@@ -21,12 +21,11 @@ BLOCKS = [
 ]
 
 
-def test_docstrings() -> None:
+def test_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django.conf.global_settings")  # for the modules of Django's adapters
     examples = 0
-    names = [
-        "hookseal",
-        *(f"hookseal.{it.name}" for it in pkgutil.iter_modules(hookseal.__path__) if it.name != "_native"),
-    ]
+    names = ["hookseal", *(it.name for it in pkgutil.walk_packages(hookseal.__path__, "hookseal."))]
+    names.remove("hookseal._native")
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     for name in names:
         for test in finder.find(importlib.import_module(name)):

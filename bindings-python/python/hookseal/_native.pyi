@@ -22,10 +22,12 @@ __all__ = [
     "Verified",
     "Verifier",
     "__version__",
+    "check_event",
     "diagnose",
     "error_codes",
     "error_of",
     "retry_policy",
+    "set_clock",
     "shut_down",
     "standard_retry_policy",
     "take_warnings",
@@ -269,6 +271,10 @@ class Job:
     def cancel(self) -> bool: ...
     def result(self) -> Pending: ...
 
+def check_event(
+    event_type: str, payload: bytes, id: str | None, content_type: str | None, traceparent: str | None, /
+) -> None: ...
+def set_clock(at: _Time | None, /) -> int | None: ...
 def error_codes() -> list[str]: ...
 def error_of(code: str, message: str, /) -> WebhookError: ...
 def retry_policy(record: str, /) -> str: ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _native
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger("hookseal")
 
@@ -22,6 +24,8 @@ def waited(pending: _native.Pending, timeout: float | None = None) -> Any:
 
 async def settled(pending: _native.Pending) -> Any:
     """Waits in the running event loop; cancelling the wait leaves what is waited for alone."""
+    import asyncio  # most of the time that importing this package would take
+
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from types import TracebackType
@@ -218,6 +217,8 @@ class AsyncSender(_Base):
         pending = self._courier.close(grace)
         unfinished = Delivery._list_from_json(await settled(pending)) if pending else []
         if self._listener:
+            import asyncio
+
             await asyncio.to_thread(self._listener.join)
         return unfinished
 
