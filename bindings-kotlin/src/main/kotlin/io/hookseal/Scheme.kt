@@ -22,8 +22,8 @@ import io.hookseal.internal.schemeNames
  * Verifier("a shared secret", scheme = acme).verify("{}".toByteArray(), headers)
  * ```
  */
-public class Scheme private constructor(private val make: () -> NativeScheme) {
-    internal val native: NativeScheme by lazy { native { make() } }
+public class Scheme private constructor(private val refusal: String, private val make: () -> NativeScheme) {
+    internal val native: NativeScheme by lazy { native(refusal) { make() } }
 
     public val name: String get() = native.name()
 
@@ -42,13 +42,14 @@ public class Scheme private constructor(private val make: () -> NativeScheme) {
 
         /** A scheme from a JSON document; `invalid_scheme` names the field to correct. */
         @JvmStatic
-        public fun fromJson(document: String): Scheme = Scheme { NativeScheme.fromJson(document) }.apply { native }
+        public fun fromJson(document: String): Scheme =
+            Scheme(ErrorCode.INVALID_SCHEME) { NativeScheme.fromJson(document) }.apply { native }
 
         /** The names of the built-in schemes, sorted. */
         @JvmStatic
         public fun names(): List<String> = native { schemeNames() }
 
-        private fun builtIn(name: String) = Scheme { NativeScheme.named(name) }
+        private fun builtIn(name: String) = Scheme(ErrorCode.UNKNOWN_SCHEME) { NativeScheme.named(name) }
 
         /** The default. */
         @JvmField

@@ -17,12 +17,10 @@ import io.hookseal.internal.native
  * ```
  */
 public class Secret private constructor(private val make: () -> NativeSecret) {
-    internal val native: NativeSecret by lazy { native { make() } }
+    internal val native: NativeSecret by lazy { native(ErrorCode.MALFORMED_SECRET) { make() } }
 
     /** Takes a plain string. What is wrong with it is said by whoever uses it: `empty_secret`, `malformed_secret`. */
     public constructor(text: String) : this({ NativeSecret.parse(text) })
-
-    private constructor(native: NativeSecret) : this({ native })
 
     /** The secret as text, for handing it to whoever signs or verifies on the other side. */
     public fun expose(): String = native.expose()
@@ -58,6 +56,6 @@ public class Secret private constructor(private val make: () -> NativeSecret) {
         @JvmStatic
         public fun generate(): Secret = typed { NativeSecret.generate() }
 
-        private fun typed(make: () -> NativeSecret) = Secret(native { make() })
+        private fun typed(make: () -> NativeSecret) = Secret(make).apply { native }
     }
 }

@@ -11,8 +11,8 @@ import io.hookseal.WebhookException
 import java.io.File
 import java.nio.charset.CharacterCodingException
 
-/** Calls into the core; every failure leaves as a [WebhookException]. */
-internal inline fun <T> native(call: () -> T): T {
+/** Calls into the core; every failure leaves as a [WebhookException]: `refusal` for a text that is no Unicode. */
+internal inline fun <T> native(refusal: String = ErrorCode.INVALID_CONFIG, call: () -> T): T {
     library.getOrThrow()
     try {
         return call()
@@ -21,7 +21,7 @@ internal inline fun <T> native(call: () -> T): T {
     } catch (error: InternalException) {
         throw WebhookException(ErrorCode.INTERNAL, error.message ?: "the core failed", false, error)
     } catch (_: CharacterCodingException) {
-        throw invalidConfig("a text holds half of a surrogate pair")
+        throw ConfigException(refusal, "a text holds half of a surrogate pair")
     }
 }
 

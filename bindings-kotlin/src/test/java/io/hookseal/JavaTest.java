@@ -1,0 +1,53 @@
+package io.hookseal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class JavaTest {
+    private final byte[] body = "{\"id\":42}".getBytes(StandardCharsets.UTF_8);
+    private final Instant now = Instant.ofEpochSecond(1_700_000_000);
+
+    @Test
+    void javaSignsAndVerifies() {
+        Map<String, String> headers = new Signer("whsec_demo").sign(body, "evt_1", "order.paid", now);
+        Verifier verifier = new Verifier(new String[] {"whsec_new", "whsec_demo"}, Scheme.HOOKSEAL, "v2");
+        Verified verified = verifier.verify(body, headers, now);
+        assertEquals("evt_1", verified.getId());
+        assertEquals(1, verified.getKeyIndex());
+
+        Map<String, List<String>> lists = Map.of("X-Webhook-Signature", List.of("t=1"));
+        VerificationException refused =
+                assertThrows(VerificationException.class, () -> verifier.verifyMulti(body, lists, now));
+        assertEquals(ErrorCode.MISSING_HEADER, refused.getCode());
+    }
+
+    @Test
+    void javaHasTheStatics() {
+        assertTrue(Scheme.names().contains(Scheme.named("stripe").getName()));
+        assertTrue(Secret.generate().expose().startsWith("whsec_"));
+        KeyRing ring = new KeyRing(new Key("whsec_old", "old"));
+        ring.rotate(new Key(Secret.utf8("whsec_new"), "new"), 60);
+        assertEquals("new", ring.stats().get(0).getId());
+        assertEquals(1, Diagnosis.diagnose(body, Map.of(), List.of(new Secret("whsec_demo"))).size());
+    }
+
+    @Test
+    void javaSends() throws Exception {
+        try (Sender sender = new Sender(RetryPolicy.NONE, true)) {
+            Endpoint endpoint = new Endpoint("http://127.0.0.1:9/in", "whsec_demo");
+            Event event = new Event("order.paid", Map.of("id", 42), "evt_1");
+            Delivery delivery = sender.sendAsync(endpoint, event).get(30, TimeUnit.SECONDS);
+            assertEquals(Delivery.Status.DEAD, delivery.getStatus());
+            assertEquals(ErrorCode.CONNECTION_REFUSED, delivery.getAttempts().get(0).getError());
+            assertEquals(delivery, sender.enqueue(endpoint, event).resultAsync().get(30, TimeUnit.SECONDS), "same");
+        }
+    }
+}
