@@ -4,12 +4,14 @@ use std::{fmt::Write as _, io, time::Duration};
 
 use serde::Serialize;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_rustls::server::TlsStream;
 
 const LARGEST_HEAD: usize = 64 * 1024;
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
+const TLS_HANDSHAKE: u8 = 0x16;
 
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -19,16 +21,33 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
+/// A connection in clear or under TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     number: u64,
     unread: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, number: u64) -> Self {
-        let _ = stream.set_nodelay(true);
-        Self { stream, number, unread: Vec::new() }
+    pub(crate) fn new(stream: impl Stream + 'static, number: u64) -> Self {
+        let _ = stream.tcp().set_nodelay(true);
+        Self { stream: Box::new(stream), number, unread: Vec::new() }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -40,6 +59,10 @@ impl Connection {
         let end = loop {
             if let Some(end) = find(&self.unread, b"\r\n\r\n") {
                 break end;
+            }
+            if self.unread.first() == Some(&TLS_HANDSHAKE) {
+                self.write(head(400, &[], Some(0), false).as_bytes()).await?;
+                return Err(invalid("TLS on the port without it"));
             }
             if self.unread.len() > LARGEST_HEAD {
                 return Err(invalid("the head is too large"));
@@ -127,15 +150,28 @@ impl Connection {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
-    /// Writes a whole answer of this receiver's own and keeps the connection.
+    /// Writes one byte after the other, so long apart.
+    pub(crate) async fn drip(&mut self, bytes: &[u8], pause: Duration) -> io::Result<()> {
+        for byte in bytes {
+            self.write(&[*byte]).await?;
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// Writes an answer of this receiver's own and keeps the connection.
     pub(crate) async fn write_json(&mut self, status: u16, value: &impl Serialize) -> io::Result<bool> {
-        let body = serde_json::to_vec(value)?;
-        let json = [("content-type".to_owned(), "application/json".to_owned())];
-        self.write(head(status, &json, Some(body.len()), true).as_bytes()).await?;
-        self.write(&body).await?;
+        self.write_whole(status, "application/json", &serde_json::to_vec(value)?).await
+    }
+
+    pub(crate) async fn write_whole(&mut self, status: u16, content_type: &str, body: &[u8]) -> io::Result<bool> {
+        let headers = [("content-type".to_owned(), content_type.to_owned())];
+        self.write(head(status, &headers, Some(body.len()), true).as_bytes()).await?;
+        self.write(body).await?;
         Ok(true)
     }
 
@@ -146,7 +182,7 @@ impl Connection {
 
     /// Makes the coming close a reset.
     pub(crate) fn close_by_reset(&self) -> io::Result<()> {
-        self.stream.set_zero_linger()
+        self.stream.tcp().set_zero_linger()
     }
 
     /// Ends the answer and lets the sender read it before the socket goes.

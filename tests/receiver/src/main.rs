@@ -4,8 +4,10 @@ mod http;
 mod play;
 mod records;
 mod scenario;
+mod tls;
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     fs,
     io::{self, Read as _, Write as _},
@@ -14,21 +16,36 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::{http::Connection, records::Records, scenario::Scenarios};
+use crate::{
+    http::{Connection, Stream},
+    records::Records,
+    scenario::Scenarios,
+    tls::{Port, Ports},
+};
 
 struct Receiver {
     scenarios: Scenarios,
     records: Records,
+    /// The root certificate of the TLS ports, as PEM.
+    root: String,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_args()?;
-    let receiver = Arc::new(Receiver { scenarios: options.scenarios, records: Records::default() });
+    let ports = Ports::new()?;
+    let receiver = Arc::new(Receiver { scenarios: options.scenarios, records: Records::default(), root: ports.root });
+    let mut tls = BTreeMap::new();
+    for (name, port) in ports.all {
+        let listener = Port::bind().await?;
+        tls.insert(name, listener.local_addr()?.port());
+        tokio::spawn(listen_for_tls(Arc::clone(&receiver), listener, port));
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
-    writeln!(io::stdout(), r#"{{"port":{}}}"#, listener.local_addr()?.port())?;
+    let ready = serde_json::json!({"port": listener.local_addr()?.port(), "tls": tls});
+    writeln!(io::stdout(), "{ready}")?;
     end_with_stdin();
     loop {
         let (stream, _) = listener.accept().await?;
@@ -36,8 +53,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+async fn listen_for_tls(receiver: Arc<Receiver>, listener: TcpListener, port: Port) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (receiver, port) = (Arc::clone(&receiver), port.clone());
+        tokio::spawn(async move {
+            if let Ok(stream) = port.accept(stream).await {
+                serve(receiver, stream).await;
+            }
+        });
+    }
+}
+
 /// Answers requests until either side closes; a peer's fault ends its own connection only.
-async fn serve(receiver: Arc<Receiver>, stream: TcpStream) {
+async fn serve(receiver: Arc<Receiver>, stream: impl Stream + 'static) {
     let mut connection = Connection::new(stream, receiver.records.number_connection());
     while let Ok(Some(request)) = connection.read_request().await {
         match receiver.answer(&mut connection, request).await {
@@ -54,6 +82,7 @@ impl Receiver {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["records", run]) => connection.write_json(200, &self.records.of_run(run)).await,
+            ("GET", ["root.pem"]) => connection.write_whole(200, "application/x-pem-file", self.root.as_bytes()).await,
             ("GET", ["sink"]) => connection.write_json(200, &self.records.sunk()).await,
             (_, ["sink", ..]) => {
                 self.records.sink();

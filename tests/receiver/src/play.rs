@@ -31,20 +31,35 @@ pub(crate) async fn play(step: &Step, connection: &mut Connection) -> io::Result
 }
 
 async fn write_answer(step: &Step, connection: &mut Connection) -> io::Result<()> {
-    for &status in &step.informational {
-        connection.write(head(status, &[], None, true).as_bytes()).await?;
+    for _ in 0..step.informational_repeat {
+        for &status in &step.informational {
+            connection.write(head(status, &[], None, true).as_bytes()).await?;
+        }
     }
-    let length = (!matches!(step.status, 204 | 304)).then(|| step.body().len() * step.repeat);
-    let head = head(step.status, &step.headers, length, step.keep_alive);
-    if step.close == Some(Close::MidHead) {
-        return connection.write(&head.as_bytes()[..head.len() / 2]).await;
+    let body = step.body();
+    let has_length = !step.endless && !matches!(step.status, 204 | 304);
+    let length = has_length.then(|| body.len() * step.repeat);
+    let head = head(step.status, &step.headers(), length, step.keep_alive);
+    match step.slow_head() {
+        Some(pause) => connection.drip(head.as_bytes(), pause).await?,
+        None if step.close == Some(Close::MidHead) => {
+            return connection.write(&head.as_bytes()[..head.len() / 2]).await;
+        }
+        None => connection.write(head.as_bytes()).await?,
     }
-    connection.write(head.as_bytes()).await?;
     if step.close == Some(Close::MidBody) {
-        return connection.write(&step.body()[..step.body().len() / 2]).await;
+        return connection.write(&body[..body.len() / 2]).await;
+    }
+    if step.endless {
+        loop {
+            connection.write(&body).await?;
+        }
     }
     for _ in 0..step.repeat {
-        connection.write(step.body()).await?;
+        match step.slow_body() {
+            Some(pause) => connection.drip(&body, pause).await?,
+            None => connection.write(&body).await?,
+        }
     }
     Ok(())
 }

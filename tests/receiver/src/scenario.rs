@@ -20,14 +20,26 @@ struct Scenario {
 /// How one request is answered.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
 pub(crate) struct Step {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     body: String,
+    body_base64: Option<String>,
     /// How often the body is written.
     pub(crate) repeat: usize,
+    /// Writes the body, of no stated length, until the sender hangs up.
+    pub(crate) endless: bool,
+    /// So many bytes in a header beside the others.
+    padding: usize,
     /// Statuses of informational answers that go before.
     pub(crate) informational: Vec<u16>,
+    /// How often those are written.
+    pub(crate) informational_repeat: usize,
+    /// Seconds between the bytes of the head.
+    slow_head: Option<f64>,
+    /// Seconds between the bytes of the body.
+    slow_body: Option<f64>,
     /// Bytes to write in place of an answer.
     raw: Option<String>,
     raw_base64: Option<String>,
@@ -57,8 +69,14 @@ impl Default for Step {
             status: 200,
             headers: Vec::new(),
             body: String::new(),
+            body_base64: None,
             repeat: 1,
+            endless: false,
+            padding: 0,
             informational: Vec::new(),
+            informational_repeat: 1,
+            slow_head: None,
+            slow_body: None,
             raw: None,
             raw_base64: None,
             delay: 0.0,
@@ -91,11 +109,27 @@ impl Scenarios {
 
 impl Step {
     pub(crate) fn delay(&self) -> Duration {
-        Duration::try_from_secs_f64(self.delay).unwrap_or_default()
+        seconds(self.delay).unwrap_or_default()
     }
 
-    pub(crate) fn body(&self) -> &[u8] {
-        self.body.as_bytes()
+    pub(crate) fn slow_head(&self) -> Option<Duration> {
+        self.slow_head.and_then(seconds)
+    }
+
+    pub(crate) fn slow_body(&self) -> Option<Duration> {
+        self.slow_body.and_then(seconds)
+    }
+
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let padding = (self.padding > 0).then(|| ("x-padding".to_owned(), "x".repeat(self.padding)));
+        self.headers.iter().cloned().chain(padding).collect()
+    }
+
+    pub(crate) fn body(&self) -> Vec<u8> {
+        match &self.body_base64 {
+            Some(base64) => STANDARD.decode(base64).unwrap_or_default(),
+            None => self.body.clone().into_bytes(),
+        }
     }
 
     pub(crate) fn raw(&self) -> Option<Vec<u8>> {
@@ -107,15 +141,20 @@ impl Step {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        if Duration::try_from_secs_f64(self.delay).is_err() {
-            return Err("delay is no time");
+        if [Some(self.delay), self.slow_head, self.slow_body].into_iter().flatten().any(|time| seconds(time).is_none())
+        {
+            return Err("delay, slow_head or slow_body is no time");
         }
-        if self.raw_base64.is_some() && self.raw().is_none() {
-            return Err("raw_base64 is no Base64");
+        if [&self.raw_base64, &self.body_base64].into_iter().flatten().any(|text| STANDARD.decode(text).is_err()) {
+            return Err("raw_base64 or body_base64 is no Base64");
         }
-        if self.close == Some(Close::MidBody) && self.body.is_empty() {
-            return Err("close mid_body needs a body");
+        if (self.close == Some(Close::MidBody) || self.endless) && self.body().is_empty() {
+            return Err("close mid_body and endless need a body");
         }
         Ok(())
     }
+}
+
+fn seconds(time: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(time).ok()
 }

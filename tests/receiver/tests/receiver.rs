@@ -213,26 +213,14 @@ fn a_broken_request_ends_its_own_connection_only() -> Outcome {
 }
 
 #[test]
-fn the_published_scenarios_can_be_played() -> Outcome {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/scenarios/deliveries.json");
-    let file: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
-    let receiver = Receiver::start(&path)?;
-    for test in file["tests"].as_array().into_iter().flatten() {
-        let id = test["id"].as_str().ok_or("an id")?;
-        // How it ends is the scenario's affair; an unknown one would not be recorded.
-        let _ = receiver.exchange(&format!("POST /s/{id}/{id} HTTP/1.1\r\n\r\n"));
-        assert_eq!(receiver.get(&format!("/records/{id}"))?["requests"][0]["step"], 0, "{id}");
-    }
-    receiver.end()
-}
-
-#[test]
 fn a_file_that_can_not_be_played_is_refused() -> Outcome {
     for (name, content) in [
         ("json.json", "{"),
         ("steps.json", r#"{"tests": [{"id": "a", "steps": []}]}"#),
         ("field.json", r#"{"tests": [{"id": "a", "steps": [{"statsu": 200}]}]}"#),
         ("delay.json", r#"{"tests": [{"id": "a", "steps": [{"delay": -1}]}]}"#),
+        ("slow.json", r#"{"tests": [{"id": "a", "steps": [{"slow_head": -1}]}]}"#),
+        ("endless.json", r#"{"tests": [{"id": "a", "steps": [{"endless": true}]}]}"#),
         ("base64.json", r#"{"tests": [{"id": "a", "steps": [{"raw_base64": "?"}]}]}"#),
     ] {
         let refused = Command::new(env!("CARGO_BIN_EXE_hookseal-receiver"))
