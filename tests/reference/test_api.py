@@ -15,6 +15,7 @@ SOURCES = {
     "python": ("bindings-python/python/hookseal/**/*.py", "bindings-python/python/hookseal/**/*.pyi"),
     "node": ("bindings-node/ts/**/*.ts",),
     "swift": ("bindings-swift/Sources/Hookseal/**/*.swift",),
+    "kotlin": ("bindings-kotlin/src/main/kotlin/io/hookseal/*.kt",),
 }
 
 
@@ -36,7 +37,7 @@ class PublicNames(unittest.TestCase):
                             self.assertIn(entry[language], known)
                         count += 1
         print(f"\napi: {count} public names")
-        self.assertGreaterEqual(count, 338)
+        self.assertGreaterEqual(count, 420)
 
 
 if __name__ == "__main__":
