@@ -51,6 +51,7 @@ def senders(url: str, message_id: str) -> dict[str, list[str]]:
         "Python": [str(PYTHON), "send.py", url, message_id],
         "Node": ["node", "send.mjs", url, message_id],
         "Swift": [str(ROOT / "tests/swift/tool"), "send", url, "order.paid", SECRET, message_id],
+        "Kotlin": [str(ROOT / "tests/kotlin/tool"), "send", url, "order.paid", SECRET, message_id],
     }
     without = os.environ.get("HOOKSEAL_WITHOUT", "").split()
     return {name: command for name, command in every.items() if name.lower() not in without}

@@ -18,6 +18,7 @@ def commands() -> dict[str, list[str]]:
         "python": [str(ROOT / ".venv/bin/python"), str(ROOT / "bindings-python/tests/tool.py")],
         "node": [shutil.which("node") or "node", str(ROOT / "bindings-node/test/tool.mjs")],
         "swift": [str(ROOT / "tests/swift/tool")],
+        "kotlin": [str(ROOT / "tests/kotlin/tool")],
     }
     return {language: command for language, command in found.items() if language not in missing()}
 
