@@ -35,7 +35,8 @@ public class Event @JvmOverloads constructor(
         else -> utf8(json(payload) { throw invalid("the payload is not JSON: $it") })
     }
 
-    internal fun native() = NativeEvent(type.wellFormed(), payload, contentType.wellFormed(), id?.wellFormed())
+    internal fun native() =
+        NativeEvent(type.wellFormed(), payload, contentType.wellFormed(), id?.wellFormed(), traceparent?.wellFormed())
 
     private companion object {
         fun utf8(text: String): ByteArray = try {

@@ -698,6 +698,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativescheme_name(
     ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativescheme_signs_url(
+    ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativescheme_source(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativescheme_summary(
@@ -822,6 +824,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativescheme_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_method_nativescheme_signs_url(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
     external fun uniffi_hookseal_swift_fn_method_nativescheme_source(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativescheme_summary(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1083,6 +1087,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativescheme_name() and 0xFFFF) != 17297) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativescheme_signs_url() and 0xFFFF) != 10158) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativescheme_source() and 0xFFFF) != 18446) {
@@ -3498,6 +3505,11 @@ internal interface NativeSchemeInterface {
     fun `name`(): kotlin.String
 
     /**
+     * `Scheme::signs_url`.
+     */
+    fun `signsUrl`(): kotlin.Boolean
+
+    /**
      * `Scheme::source`.
      */
     fun `source`(): kotlin.String
@@ -3638,6 +3650,22 @@ internal open class NativeScheme: Disposable, AutoCloseable, NativeSchemeInterfa
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_hookseal_swift_fn_method_nativescheme_name(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * `Scheme::signs_url`.
+     */override fun `signsUrl`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativescheme_signs_url(
         it,
         _status)
 }
@@ -5706,6 +5734,11 @@ internal data class NativeEvent (
      * Of the delivery.
      */
     val `id`: kotlin.String?
+    ,
+    /**
+     * As W3C Trace Context writes it.
+     */
+    val `traceparent`: kotlin.String? = null
 
 ){
 
@@ -5726,6 +5759,7 @@ internal object FfiConverterTypeNativeEvent: FfiConverterRustBuffer<NativeEvent>
             FfiConverterByteArray.read(buf),
             FfiConverterString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
         )
     }
 
@@ -5733,7 +5767,8 @@ internal object FfiConverterTypeNativeEvent: FfiConverterRustBuffer<NativeEvent>
             FfiConverterString.allocationSize(value.`eventType`) +
             FfiConverterByteArray.allocationSize(value.`payload`) +
             FfiConverterString.allocationSize(value.`contentType`) +
-            FfiConverterOptionalString.allocationSize(value.`id`)
+            FfiConverterOptionalString.allocationSize(value.`id`) +
+            FfiConverterOptionalString.allocationSize(value.`traceparent`)
     )
 
     override fun write(value: NativeEvent, buf: ByteBuffer) {
@@ -5741,6 +5776,7 @@ internal object FfiConverterTypeNativeEvent: FfiConverterRustBuffer<NativeEvent>
             FfiConverterByteArray.write(value.`payload`, buf)
             FfiConverterString.write(value.`contentType`, buf)
             FfiConverterOptionalString.write(value.`id`, buf)
+            FfiConverterOptionalString.write(value.`traceparent`, buf)
     }
 }
 
