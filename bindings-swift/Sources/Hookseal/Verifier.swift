@@ -186,7 +186,8 @@ public struct Verified: Sendable, CustomStringConvertible {
         id = unpacker.text()
         eventType = unpacker.text()
         keyID = unpacker.text()
-        claim = unpacker.isEmpty
+        claim =
+            unpacker.isEmpty
             ? nil : unpacker.number().map { NativeClaim(unsafeFromHandle: UInt64(bitPattern: $0)) }
     }
 

@@ -135,7 +135,8 @@ struct HTTPRequest: Sendable {
         (method, target) = (String(request[0]), String(request[1]))
         var headers: [(name: String, value: String)] = []
         for line in lines {
-            guard let colon = line.firstIndex(of: ":"), line[..<colon].allSatisfy(isTokenCharacter), colon > line.startIndex
+            guard let colon = line.firstIndex(of: ":"), line[..<colon].allSatisfy(isTokenCharacter),
+                colon > line.startIndex
             else { throw HTTPResponse(status: 400) }
             headers.append((String(line[..<colon]), line[line.index(after: colon)...].trimming(" \t")))
         }

@@ -10,6 +10,8 @@ import Hookseal
 ///                                  sends standard input to a local receiver, prints the delivery
 ///     hookseal-swift-tool turns CALL BYTES
 ///                                  times calls (`tests/bench/race.py`)
+///     hookseal-swift-tool memory COUNT
+///                                  verifies so often, prints the memory before and after (Linux)
 @main
 struct Tool {
     static func main() async throws {
@@ -21,8 +23,12 @@ struct Tool {
             let id = arguments.count == 5 ? arguments[4] : nil
             await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]), id: id)
         case ("turns", 3): try Turns.take(arguments[1], bytes: Int(arguments[2]) ?? 0)
+        case ("memory", 2): answer(try Memory.growth(verifications: Int(arguments[1]) ?? 0))
         default:
-            let usage = "usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES\n"
+            let usage = """
+                usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES | memory COUNT
+
+                """
             FileHandle.standardError.write(Data(usage.utf8))
             exit(2)
         }

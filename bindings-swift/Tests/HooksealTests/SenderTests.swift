@@ -102,6 +102,25 @@ import Testing
         #expect(requests.map { $0.header("content-type") } == ["application/json", "application/json", "text/xml"])
     }
 
+    @Test func theSendersHeadersCanBeRenamed() async throws {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        let sender = try Sender(
+            allowPrivate: true, headerPrefix: "Acme-", headerNames: HeaderNames(attempt: "X-Acme-Try"))
+        _ = try await sender.send(
+            to: Endpoint(url: receiver.url("first-200", run: run), secrets: ["whsec_demo"], scheme: .stripe),
+            type: "order.paid", payload: "{}", id: "evt_1", traceparent: trace)
+        let request = try #require(try await receiver.requests(run).first)
+        #expect(request.header("Acme-Id") == "evt_1" && request.header("Acme-Event") == "order.paid")
+        #expect(request.header("X-Acme-Try") == "1" && request.header("X-Webhook-Id") == nil)
+        #expect(request.header("traceparent") == trace)
+    }
+
+    @Test func aProxyIsUsed() async throws {
+        let sender = try Sender(retry: RetryPolicy.none, allowPrivate: true, proxy: "http://127.0.0.1:9")
+        let delivery = try await sender.send(to: endpoint("first-200"), type: "a", payload: "{}")
+        #expect(delivery.status == .dead && delivery.attempts.first?.error == .connectionRefused)
+    }
+
     @Test func manyAreSentInOneCall() async throws {
         let sender = try Sender(allowPrivate: true)
         let endpoint = try endpoint("first-200")
@@ -119,6 +138,7 @@ import Testing
         #expect(await eventualCode { try await guarded.sendMany([(local, Event("a", "{}"))]) } == .blockedAddress)
         #expect(code { try guarded.enqueue(to: local, type: "a b", payload: "{}") } == .invalidEvent)
         #expect(code { try guarded.enqueue(to: local, Event("a", "{}", id: "a.b")) } == .invalidEvent)
+        #expect(code { try guarded.enqueue(to: local, type: "a", payload: "{}", traceparent: "00-0") } == .invalidEvent)
         #expect(code { try guarded.enqueue(to: local, Event("a", "{}", contentType: "a\n")) } == .invalidHeader)
         #expect(
             code { try guarded.enqueue(to: local, type: "a", payload: Data(count: 1 << 20 + 1)) } == .payloadTooLarge)
@@ -140,6 +160,13 @@ import Testing
         #expect(code { try Sender(retry: RetryPolicy(factor: 0)) } == .invalidConfig)
         #expect(code { try Sender(breaker: Breaker(failures: 0)) } == .invalidConfig)
         #expect(code { try Sender(breaker: nil) } == nil)
+        #expect(code { try Sender(http2: true) } == nil)
+        #expect(code { try Sender(identity: "no PEM") } == .invalidConfig)
+        #expect(code { try Sender(proxy: "ftp://a.example") } == .invalidConfig)
+        #expect(code { try Sender(headerPrefix: "a b") } == .invalidConfig)
+        #expect(code { try Sender(headerNames: HeaderNames(id: "Host")) } == .invalidConfig)
+        #expect(
+            code { try Endpoint(url: "https://a.example/", secrets: ["k"], identity: "no PEM") } == .invalidConfig)
     }
 
     @Test func whatIsNoJSONNamesItsPlace() {
