@@ -38,31 +38,43 @@ def call(
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
     pieces: Sequence[bytes] = (BODY,),
     leaves: bool = False,
+    waits: bool = False,
     **scope: Any,
 ) -> Answer:
-    """Sends the body in pieces; a sender that leaves does so after them, before the end. Exceptions pass."""
-    return asyncio.run(call_async(app, path, headers=headers, pieces=pieces, leaves=leaves, **scope))
+    """Sends the body in pieces. A sender that `leaves` does so before the end; one that `waits` gets the answer.
+
+    What the application raises is raised here.
+    """
+    return asyncio.run(call_async(app, path, headers=headers, pieces=pieces, leaves=leaves, waits=waits, **scope))
 
 
 async def call_async(
     app: Any,
-    path: str = "/hooks",
+    path: str,
     *,
-    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-    pieces: Sequence[bytes] = (BODY,),
-    leaves: bool = False,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]],
+    pieces: Sequence[bytes],
+    leaves: bool,
+    waits: bool,
     **scope: Any,
 ) -> Answer:
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": it, "more_body": True} for it in pieces]
     if not leaves:
         messages[-1]["more_body"] = False
     sent: list[Mapping[str, Any]] = []
+    answered = asyncio.Event()
 
     async def receive() -> Mapping[str, Any]:
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
+        if messages:
+            return messages.pop(0)
+        if waits:
+            await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Mapping[str, Any]) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            answered.set()
 
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     await app(
@@ -85,5 +97,5 @@ async def call_async(
         send,
     )
     start, *rest = sent
-    answered = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], answered, b"".join(it.get("body", b"") for it in rest), len(messages))
+    fields = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Answer(start["status"], fields, b"".join(it.get("body", b"") for it in rest), len(messages))

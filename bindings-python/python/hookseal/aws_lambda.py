@@ -13,7 +13,6 @@ evt_1 order.paid {'id': 42}
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -84,7 +83,7 @@ def _body(receiver: Receiver, raw: Mapping[str, Any]) -> bytes:
     text: str = raw.get("body") or ""
     try:
         return b64decode(text, validate=True) if raw.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
+    except ValueError as error:
         raise receiver.refusal(VerificationError("body_not_bytes", f"the body can not be decoded: {error}")) from error
 
 
