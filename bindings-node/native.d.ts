@@ -170,14 +170,14 @@ export declare function senderSendMany(sender: number, endpoints: Array<number>,
 /** How many accepted deliveries are not finished. */
 export declare function senderUnfinished(sender: number): number
 
-/**
- * Signs a body. The headers come as lines of name and value in turn; nothing means that
- * `last_failure` tells why.
- */
-export declare function sign(signer: number, body: Uint8Array, timestamp: number, id?: string | undefined | null, eventType?: string | undefined | null, url?: string | undefined | null): string | null
+/** Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come as lines: see [`seal::lines`]; nothing means that `last_failure` tells why. */
+export declare function sign(signer: number, body: Uint8Array, timestamp: number, shape: number, id: string | undefined, eventType: string | undefined, url: string | undefined): string | null
 
 /** A signer. */
 export declare function signer(options: SignerRecord): Tagged<number>
+
+/** The names of all headers that `sign` can write. */
+export declare function signerHeaders(signer: number): Array<string>
 
 /** What a signer is made of. */
 export interface SignerRecord {
@@ -206,5 +206,5 @@ export declare function verifierHeaders(verifier: number): Array<string>
 /** The labels of the scheme's versions, in the order by which `verify` numbers them. */
 export declare function verifierVersions(verifier: number): Array<string>
 
-/** Verifies a message. `now` is NaN for the clock. A result from 0 on is packed: see [`pack`]. */
-export declare function verify(verifier: number, body: Uint8Array, now: number, url: string | undefined | null, first: string | null | undefined, second: string | null | undefined, third: string | null | undefined): number
+/** Verifies a message. `now` is NaN for the clock; `shape` is that of the texts, see [`Shape`]. A result from 0 on is packed: see [`pack`]. */
+export declare function verify(verifier: number, body: Uint8Array, now: number, shape: number, first: string | null | undefined, second: string | null | undefined, third: string | null | undefined, url: string | undefined): number

@@ -93,16 +93,15 @@ pub(crate) fn signer(scheme: Scheme, ring: KeyRing, until: Option<f64>, also: Ve
     also.into_iter().fold(builder, SignerBuilder::also).build()
 }
 
-/// Signed headers as lines of name and value in turn.
-pub(crate) fn lines(headers: &SignedHeaders) -> String {
+/// Signed headers as lines: the place of the name among [`Signer::header_names`], counted from the character `0` on, and
+/// the value.
+pub(crate) fn lines(signer: &Signer, headers: &SignedHeaders) -> String {
     let mut lines = String::with_capacity(256);
     for (name, value) in headers.iter() {
-        for line in [name, value] {
-            if !lines.is_empty() {
-                lines.push('\n');
-            }
-            lines.push_str(line);
-        }
+        let place = signer.header_names().position(|it| it == name).and_then(|place| u8::try_from(place).ok());
+        lines.push(char::from(b'0'.saturating_add(place.unwrap_or(u8::MAX))));
+        lines.push_str(value);
+        lines.push('\n');
     }
     lines
 }

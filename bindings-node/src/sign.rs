@@ -5,7 +5,7 @@ use napi::Result;
 use napi_derive::napi;
 
 use crate::{
-    convert,
+    convert::{self, Ascii, Bytes, Room, Shape, Text},
     error::{Tagged, guarded, set_last, tagged},
     handle, seal,
 };
@@ -33,20 +33,32 @@ pub fn signer(options: SignerRecord) -> Result<Tagged<u32>> {
     Ok(tagged(|| seal::signer(scheme, ring, options.until, also).map(handle::keep)))
 }
 
-/// Signs a body. The headers come as lines of name and value in turn; nothing means that
-/// `last_failure` tells why.
+/// The names of all headers that `sign` can write.
 #[napi]
+pub fn signer_headers(signer: u32) -> Result<Vec<String>> {
+    handle::with(signer, |signer: &Signer| signer.header_names().map(str::to_owned).collect())
+}
+
+/// Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come as lines: see [`seal::lines`]; nothing means that `last_failure` tells why.
+#[napi(ts_return_type = "string | null")]
 pub fn sign(
     signer: u32,
-    body: &[u8],
+    #[napi(ts_arg_type = "Uint8Array")] body: Bytes,
     timestamp: f64,
-    id: Option<String>,
-    event_type: Option<String>,
-    url: Option<String>,
-) -> Result<Option<String>> {
-    let headers = handle::with(signer, |signer: &Signer| {
+    shape: u32,
+    #[napi(ts_arg_type = "string | undefined")] id: Text,
+    #[napi(ts_arg_type = "string | undefined")] event_type: Text,
+    #[napi(ts_arg_type = "string | undefined")] url: Text,
+) -> Result<Option<Ascii>> {
+    let mut rooms = [const { Room::new() }; 3];
+    let [for_id, for_type, for_url] = &mut rooms;
+    let shape = Shape(shape);
+    let id = shape.text(0, &id, for_id)?;
+    let event_type = shape.text(1, &event_type, for_type)?;
+    let url = shape.text(2, &url, for_url)?;
+    let lines = handle::with(signer, |signer: &Signer| {
         guarded(|| {
-            let mut message = Message::new(body);
+            let mut message = Message::new(body.as_slice());
             if let Some(id) = &id {
                 message = message.id(id);
             }
@@ -56,14 +68,8 @@ pub fn sign(
             if let Some(url) = &url {
                 message = message.url(url);
             }
-            signer.sign_at(&message, convert::timestamp(timestamp)?)
+            Ok(seal::lines(signer, &signer.sign_at(&message, convert::timestamp(timestamp)?)?))
         })
     })?;
-    match headers {
-        Ok(headers) => Ok(Some(seal::lines(&headers))),
-        Err(error) => {
-            set_last(error);
-            Ok(None)
-        }
-    }
+    Ok(lines.map(Ascii).map_err(set_last).ok())
 }

@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 
-use hookseal::{KeyRing, ReplayGuard, Scheme, Timestamp, Verified, Verifier};
+use hookseal::{
+    KeyRing, ReplayGuard, Scheme, Timestamp, Verified, Verifier,
+    headers::{Found, HeaderName, HeaderSource},
+};
 use napi_derive::napi;
 
 use crate::{
-    convert::{self, HeaderText},
+    convert::{self, Bytes, Header, Room, Shape, Text},
     error::{Tagged, guarded, set_last, tagged},
     handle,
     seal::{self, Limits},
@@ -48,29 +51,32 @@ const REFUSED: f64 = -1.0;
 /// `verify` accepted a message that [`pack`] has no room for; [`details`] has it.
 const SEE_DETAILS: f64 = -2.0;
 
-/// Verifies a message. `now` is NaN for the clock. A result from 0 on is packed: see [`pack`].
+/// Verifies a message. `now` is NaN for the clock; `shape` is that of the texts, see [`Shape`]. A result from 0 on is packed: see [`pack`].
 #[napi]
 pub fn verify(
     verifier: u32,
-    body: &[u8],
+    #[napi(ts_arg_type = "Uint8Array")] body: Bytes,
     now: f64,
-    url: Option<String>,
-    #[napi(ts_arg_type = "string | null | undefined")] first: HeaderText,
-    #[napi(ts_arg_type = "string | null | undefined")] second: HeaderText,
-    #[napi(ts_arg_type = "string | null | undefined")] third: HeaderText,
+    shape: u32,
+    #[napi(ts_arg_type = "string | null | undefined")] first: Text,
+    #[napi(ts_arg_type = "string | null | undefined")] second: Text,
+    #[napi(ts_arg_type = "string | null | undefined")] third: Text,
+    #[napi(ts_arg_type = "string | undefined")] url: Text,
 ) -> napi::Result<f64> {
+    let mut rooms = [const { Room::new() }; 4];
+    let [for_first, for_second, for_third, for_url] = &mut rooms;
+    let shape = Shape(shape);
+    let found = [
+        shape.header(0, &first, for_first)?,
+        shape.header(1, &second, for_second)?,
+        shape.header(2, &third, for_third)?,
+    ];
+    let url = shape.text(3, &url, for_url)?;
     handle::with(verifier, |checker: &Checker| {
         let verifier = &checker.verifier;
         let verdict = guarded(|| {
-            let mut headers = [("", &b""[..]); 6];
-            let mut count = 0;
-            for (name, text) in verifier.header_names().zip([&first, &second, &third]) {
-                text.each(|value| {
-                    headers[count] = (name.as_str(), value);
-                    count += 1;
-                });
-            }
-            verifier.verify_url_at(body, &headers[..count], url.as_deref(), convert::timestamp(now)?)
+            let headers = Headers { verifier, found: &found };
+            verifier.verify_url_at(body.as_slice(), &headers, url.as_deref(), convert::timestamp(now)?)
         });
         match verdict {
             Ok(message) => pack(checker, &message).unwrap_or_else(|| {
@@ -83,6 +89,24 @@ pub fn verify(
             }
         }
     })
+}
+
+/// What was found of the headers that a verifier reads, in its order.
+struct Headers<'a> {
+    verifier: &'a Verifier,
+    found: &'a [Header<'a>; 3],
+}
+
+impl HeaderSource for Headers<'_> {
+    fn header(&self, name: &HeaderName) -> Found<'_> {
+        // The verifier asks by the names that it lists: mostly the very same ones, seldom equal ones.
+        let place = self.verifier.header_names().position(|it| std::ptr::eq(it, name) || it == name);
+        match place.and_then(|place| self.found.get(place)) {
+            Some(Header::One(value)) => Found::One(value),
+            Some(Header::Doubled) => Found::Doubled,
+            Some(Header::Absent) | None => Found::Absent,
+        }
+    }
 }
 
 /// One number for what most messages are: 40 bits of timestamp, a bit each for whether there is a

@@ -72,3 +72,8 @@ export function textOf(name: string, text: unknown): string {
 export function optionalTextOf(name: string, text: unknown): string | undefined {
   return text === undefined ? undefined : textOf(name, text)
 }
+
+/** Whether a text is there, for the native half, which would need longer to find out: `Shape` in `src/convert.rs`. */
+export function shapeOf(text: string | null | undefined, place: number): number {
+  return text === undefined ? 0 : (text === null ? 2 : 1) << (2 * place)
+}

@@ -1,4 +1,4 @@
-import { errorOf } from './errors.js'
+import { errorOf, WebhookError } from './errors.js'
 import { isMap, latin1Of } from './platform.js'
 
 /**
@@ -15,45 +15,66 @@ export type HeadersLike =
 /** A value, `undefined` where there is none, `null` where there are several. */
 export type Found = string | null | undefined
 
-/** A header that a verifier reads. */
-export class HeaderName {
-  readonly spelled: string
-  readonly lower: string
-  readonly isSignature: boolean
+/** The headers that a verifier reads, at most three; the first is the signature. */
+export class HeaderNames {
+  readonly #names: readonly HeaderName[]
 
-  constructor(spelled: string, isSignature: boolean) {
-    this.spelled = spelled
-    this.lower = spelled.toLowerCase()
-    this.isSignature = isSignature
+  constructor(names: readonly string[]) {
+    this.#names = names.map((name) => new HeaderName(name))
   }
 
-  /** Looks the header up. */
-  in(headers: HeadersLike): Found {
-    if (typeof headers === 'string') return this.isSignature ? headers : undefined
-    if (typeof headers !== 'object' || headers === null) return undefined
-    if ('get' in headers && typeof headers.get === 'function' && !isMap(headers)) {
-      return textOf(this.spelled, headers.get(this.lower))
+  /** Looks each of them up. */
+  in(headers: HeadersLike): Found[] {
+    if (typeof headers === 'string') return [headers]
+    if (typeof headers !== 'object' || headers === null) return []
+    try {
+      const names = this.#names
+      if ('get' in headers && typeof headers.get === 'function' && !isMap(headers)) {
+        return names.map(({ spelled, lower }) => textOf(spelled, (headers as { get(name: string): unknown }).get(lower)))
+      }
+      if (Symbol.iterator in headers) {
+        const pairs = pairsOf(headers)
+        return names.map((name) => name.only(pairs.filter(([other]) => name.matches(other)).map(([, value]) => value)))
+      }
+      return names.map((name) => name.in(headers as Record<string, unknown>))
+    } catch (error) {
+      if (error instanceof WebhookError) throw error
+      throw errorOf('malformed_header', 'the headers can not be read')
     }
-    if (Symbol.iterator in headers) return this.#only(pairsOf(headers).filter(([name]) => this.#matches(name)).map(([, value]) => value))
-    return this.#inObject(headers as Record<string, unknown>)
+  }
+}
+
+class HeaderName {
+  readonly spelled: string
+  readonly lower: string
+
+  constructor(spelled: string) {
+    this.spelled = spelled
+    this.lower = spelled.toLowerCase()
   }
 
   /** An object is tried under the two usual spellings before it is searched. */
-  #inObject(headers: Record<string, unknown>): Found {
+  in(headers: Record<string, unknown>): Found {
     const { lower, spelled } = this
     const value = headers[lower]
-    if (typeof value === 'string' && (lower === spelled || headers[spelled] === undefined)) return value
+    const other = lower === spelled ? undefined : headers[spelled]
+    if (other === undefined && typeof value === 'string') return value
+    if (other === undefined && value === undefined) return this.#search(headers)
     const own = (name: string): unknown => (Object.hasOwn(headers, name) ? headers[name] : undefined)
-    const usual = lower === spelled ? [own(lower)] : [own(lower), own(spelled)]
-    if (usual.some((value) => value !== undefined)) return this.#only(usual)
-    return this.#only(Object.keys(headers).filter((name) => this.#matches(name)).map(own))
+    return this.only(lower === spelled ? [own(lower)] : [own(lower), own(spelled)])
   }
 
-  #matches(name: unknown): boolean {
+  #search(headers: Record<string, unknown>): Found {
+    let values: unknown[] | undefined
+    for (const name in headers) if (this.matches(name) && Object.hasOwn(headers, name)) (values ??= []).push(headers[name])
+    return values && this.only(values)
+  }
+
+  matches(name: unknown): boolean {
     return typeof name === 'string' && name.length === this.lower.length && name.toLowerCase() === this.lower
   }
 
-  #only(values: unknown[]): Found {
+  only(values: unknown[]): Found {
     const texts = values.flat().filter((value) => value !== undefined && value !== null)
     return texts.length > 1 ? null : textOf(this.spelled, texts[0])
   }

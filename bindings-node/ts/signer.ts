@@ -1,5 +1,5 @@
 import native = require('../native.js')
-import { bytesOf, checkOptions, optionalSecondsOf, optionalTextOf, secondsOf, type Body, type Time } from './convert.js'
+import { bytesOf, checkOptions, optionalSecondsOf, optionalTextOf, secondsOf, shapeOf, type Body, type Time } from './convert.js'
 import { errorFrom, errorOf, unwrap } from './errors.js'
 import { handleOf, Owner } from './handle.js'
 import { ringOf, type Secrets } from './ring.js'
@@ -27,6 +27,8 @@ export interface SignOptions {
 
 /** Makes the headers that a message travels with. */
 export class Signer extends Owner {
+  readonly #names: readonly string[]
+
   constructor(options: SignerOptions) {
     checkOptions(options, { secrets: 'any', scheme: 'any', until: 'any', also: 'any' })
     const also = [options.also ?? []].flat() as Signer[]
@@ -39,22 +41,27 @@ export class Signer extends Owner {
     const until = optionalSecondsOf('until', options.until)
     if (until !== undefined) record.until = until
     super(unwrap(native.signer(record)))
+    this.#names = native.signerHeaders(handleOf(this))
   }
 
   /** Signs a body and gives the headers, in the scheme's spelling. */
   sign(body: Body, options?: SignOptions): Record<string, string> {
-    const lines = native.sign(
-      handleOf(this),
-      bytesOf(body),
-      secondsOf('timestamp', options?.timestamp),
-      optionalTextOf('id', options?.id),
-      optionalTextOf('eventType', options?.eventType),
-      optionalTextOf('url', options?.url),
-    )
+    const bytes = bytesOf(body)
+    const timestamp = secondsOf('timestamp', options?.timestamp)
+    const id = optionalTextOf('id', options?.id)
+    const eventType = optionalTextOf('eventType', options?.eventType)
+    const url = optionalTextOf('url', options?.url)
+    const shape = shapeOf(id, 0) | shapeOf(eventType, 1) | shapeOf(url, 2)
+    const lines = native.sign(handleOf(this), bytes, timestamp, shape, id, eventType, url)
     if (lines === null) throw errorFrom(native.lastFailure())
-    const parts = lines.split('\n')
     const headers: Record<string, string> = {}
-    for (let at = 0; at + 1 < parts.length; at += 2) headers[parts[at]!] = parts[at + 1]!
+    // Each line is the name's place, counted from the character 0 on, and the value.
+    for (let at = 0, end = 0; at < lines.length; at = end + 1) {
+      end = lines.indexOf('\n', at)
+      headers[this.#names[lines.charCodeAt(at) - ZERO]!] = lines.slice(at + 1, end)
+    }
     return headers
   }
 }
+
+const ZERO = 48

@@ -1,8 +1,8 @@
 import native = require('../native.js')
-import { bytesOf, checkOptions, optionalTextOf, secondsOf, type Body, type Time } from './convert.js'
-import { errorFrom, errorOf, unwrap, WebhookError } from './errors.js'
+import { bytesOf, checkOptions, optionalTextOf, secondsOf, shapeOf, type Body, type Time } from './convert.js'
+import { errorFrom, errorOf, unwrap } from './errors.js'
 import { handleOf, Owner } from './handle.js'
-import { HeaderName, type Found, type HeadersLike } from './headers.js'
+import { HeaderNames, type Found, type HeadersLike } from './headers.js'
 import { jsonOf } from './json.js'
 import { ReplayGuard } from './replay.js'
 import { ringOf, type Secrets } from './ring.js'
@@ -40,7 +40,7 @@ export class Verifier extends Owner {
   readonly scheme: Scheme
   /** Refuses copies, where there is one. */
   readonly replay: ReplayGuard | undefined
-  readonly #headers: readonly HeaderName[]
+  readonly #headers: HeaderNames
   readonly #versions: readonly string[]
   /** The places of the id's and of the type's header, where the scheme covers them. */
   readonly #idAt: number
@@ -67,7 +67,7 @@ export class Verifier extends Owner {
     this.replay = replay
     const names = native.verifierHeaders(handleOf(this))
     const { id, type } = scheme.toJSON()
-    this.#headers = names.map((name, index) => new HeaderName(name, index === 0))
+    this.#headers = new HeaderNames(names)
     this.#versions = native.verifierVersions(handleOf(this))
     this.#idAt = id ? names.indexOf(id.header) : NOWHERE
     this.#typeAt = type ? names.indexOf(type.header) : NOWHERE
@@ -82,32 +82,22 @@ export class Verifier extends Owner {
     const bytes = bytesOf(body)
     const now = secondsOf('now', options?.now)
     const url = optionalTextOf('url', options?.url)
-    const first = this.#find(headers, 0)
-    const second = this.#find(headers, 1)
-    const third = this.#find(headers, 2)
-    const result = native.verify(handleOf(this), bytes, now, url, first, second, third)
-    if (result >= 0) return this.#unpack(result, [first, second, third])
+    const found = this.#headers.in(headers)
+    const [first, second, third] = found
+    const shape = shapeOf(first, 0) | shapeOf(second, 1) | shapeOf(third, 2) | shapeOf(url, 3)
+    const result = native.verify(handleOf(this), bytes, now, shape, first, second, third, url)
+    if (result >= 0) return this.#unpack(result, found)
     const details = result === REFUSED ? null : native.details()
     if (details === null) throw errorFrom(native.lastFailure())
     return fromDetails(details)
   }
 
-  #find(headers: HeadersLike, index: number): Found {
-    const name = this.#headers[index]
-    if (name === undefined) return undefined
-    try {
-      return name.in(headers)
-    } catch (error) {
-      if (error instanceof WebhookError) throw error
-      throw errorOf('malformed_header', 'the headers can not be read')
-    }
-  }
-
   /** The fields' places are those of `pack` in `src/verify.rs`. */
   #unpack(packed: number, found: readonly Found[]): Verified {
-    const flags = packed % 4096
+    const timestamp = Math.floor(packed / 4096)
+    const flags = packed - timestamp * 4096
     return new Verified(
-      flags & 0x800 ? (packed - flags) / 4096 : undefined,
+      flags & 0x800 ? timestamp : undefined,
       flags & 0x400 ? (found[this.#idAt] ?? undefined) : undefined,
       flags & 0x200 ? (found[this.#typeAt] ?? undefined) : undefined,
       this.#versions[(flags >> 5) & 15]!,

@@ -78,7 +78,8 @@ export const guard: typeof Native.guard = (capacity) => call('guard', [capacity]
 export const guardRelease: typeof Native.guardRelease = (guard, claim) => call('guardRelease', [guard, claim])
 
 export const signer: typeof Native.signer = (record) => call('signer', [record])
-export const sign: typeof Native.sign = (signer, body, timestamp, id, eventType, url) => {
+export const signerHeaders: typeof Native.signerHeaders = (signer) => call('signerHeaders', [signer])
+export const sign: typeof Native.sign = (signer, body, timestamp, _shape, id, eventType, url) => {
   const reply = call<Native.Tagged<string>>('sign', [signer, moment(timestamp), id, eventType, url], body)
   if (!isFailure(reply)) return reply
   failure = reply
@@ -89,8 +90,8 @@ export const verifier: typeof Native.verifier = (scheme, ring, replay, limits) =
 export const verifierHeaders: typeof Native.verifierHeaders = (verifier) => call('verifierHeaders', [verifier])
 export const verifierVersions: typeof Native.verifierVersions = (verifier) => call('verifierVersions', [verifier])
 /** The answers are those of `src/verify.rs`. */
-export const verify: typeof Native.verify = (verifier, body, now, url, ...found) => {
-  const values = found.map((value) => (value === undefined ? [] : value === null ? ['', ''] : [wellFormed(value)]))
+export const verify: typeof Native.verify = (verifier, body, now, _shape, first, second, third, url) => {
+  const values = [first, second, third].map((value) => (value === undefined ? [] : value === null ? ['', ''] : [wellFormed(value)]))
   const reply = call<Native.Details | Native.Failure>('verify', [verifier, moment(now), url, values], body)
   if (isFailure(reply)) {
     failure = reply

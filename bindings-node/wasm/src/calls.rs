@@ -111,6 +111,10 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
             let also = record.also.into_iter().map(get).collect::<Result<Vec<_>>>()?;
             kept(seal::signer(get(record.scheme)?, get(record.ring)?, record.until, also)?)
         }
+        "signerHeaders" => {
+            let (signer,) = read(arguments)?;
+            with(signer, |signer: &Signer| signer.header_names().collect())
+        }
         "sign" => sign(read(arguments)?, body),
         "verifier" => {
             let (scheme, ring, replay, limits): (u32, u32, Option<u32>, String) = read(arguments)?;
@@ -181,8 +185,9 @@ fn sign((signer, timestamp, id, event_type, url): SignArguments, body: &[u8]) ->
     if let Some(url) = &url {
         message = message.url(url);
     }
-    let headers = get::<Signer>(signer)?.sign_at(&message, seal::timestamp(timestamp)?)?;
-    Ok(json!(seal::lines(&headers)))
+    let signer: Signer = get(signer)?;
+    let headers = signer.sign_at(&message, seal::timestamp(timestamp)?)?;
+    Ok(json!(seal::lines(&signer, &headers)))
 }
 
 struct Checker {
