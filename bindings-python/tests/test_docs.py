@@ -22,7 +22,7 @@ BLOCKS = [
 
 
 def test_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django.conf.global_settings")  # for the modules of Django's adapters
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django_settings")
     examples = 0
     names = ["hookseal", *(it.name for it in pkgutil.walk_packages(hookseal.__path__, "hookseal."))]
     names.remove("hookseal._native")
@@ -41,7 +41,8 @@ def test_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_readmes(block: str) -> None:
+def test_readmes(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django_settings")
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
 
 

@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pytest
-from hookseal import Endpoint, Sender, Signer
+from asgi_call import call
+from django.test import RequestFactory
+from hookseal import AsyncSender, Endpoint, Sender, Signer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BODY = b'{"id":42}'
@@ -63,6 +65,7 @@ class Program(NamedTuple):
     log: list[str]
 
 
+T = TypeVar("T")
 Start: TypeAlias = Callable[[str], Program]
 
 
@@ -99,7 +102,7 @@ class Receiver:
         return int(line.split()[1]) if line else 0
 
 
-def drain(lines: Iterable[str], take: Callable[[str], object]) -> None:
+def drain(lines: Iterable[T], take: Callable[[T], object]) -> None:
     for line in lines:
         take(line)
 
@@ -112,7 +115,8 @@ def running(program: str) -> AbstractContextManager[Program]:
 @contextmanager
 def running_app(program: str, folder: Path, arguments: list[str]) -> Iterator[Program]:
     """An application under its server, which must not fail in all its time."""
-    environment = os.environ | {"HOOKSEAL_SECRET": "whsec_demo", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "HOOKSEAL_SECRET": "whsec_demo", "PYTHONUNBUFFERED": "1"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)  # other tests have their own
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
@@ -138,7 +142,9 @@ def running_app(program: str, folder: Path, arguments: list[str]) -> Iterator[Pr
         threads = [
             threading.Thread(target=drain, args=(process.stdout, take_printed)),
             threading.Thread(target=drain, args=(process.stderr, take)),
+            threading.Thread(target=drain, args=(ended(process), ports.put)),
         ]
+
         for thread in threads:
             thread.start()
         try:
@@ -150,11 +156,15 @@ def running_app(program: str, folder: Path, arguments: list[str]) -> Iterator[Pr
     assert "Traceback" not in "".join(log), "".join(log)
 
 
+def ended(process: subprocess.Popen[str]) -> Iterator[int]:
+    process.wait()
+    yield 0
+
+
 def port_of(program: str, ports: queue.SimpleQueue[int], log: list[str]) -> int:
-    try:
-        return ports.get(timeout=30)
-    except queue.Empty:
-        pytest.fail(f"{program} did not start: {''.join(log)}")
+    port = ports.get(timeout=50)
+    assert port, f"{program} ended: {''.join(log)}"
+    return port
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +284,48 @@ def test_the_lifespan_opens_a_sender(start: Start) -> None:
     app = Receiver(program, f"/pay/7?url=http://127.0.0.1:{program.port}/orders")
     assert app.post(b"", {}).body == b'"delivered"'
     assert app.printed.get(timeout=10).endswith(" order.paid id=7\n")
+
+
+RECEIVERS = [
+    block
+    for readme in ["README.md", "bindings-python/README.md"]
+    for block in re.findall(r"(?ms)^```python\n(.*?)^```$", (EXAMPLES.parent / readme).read_text("utf-8"))
+    if "receive" in block or "WebhookAuthentication" in block
+]
+
+
+def statuses_of(shown: dict[str, Any], body: bytes, headers: dict[str, str]) -> list[int]:
+    """What every receiver of a block answers, by whatever way its framework lets a test in."""
+    if "handler" in shown:
+        event = {"version": "2.0", "rawPath": "/", "headers": headers, "body": body.decode()}
+        return [shown["handler"](event, None)["statusCode"]]
+    app: Any = shown.get("app")
+    if hasattr(app, "test_client"):
+        return [app.test_client().post("/hooks", data=body, headers=headers).status_code]
+    if app is not None:
+        paths = [route.path for route in app.routes if "POST" in (route.methods or ())]
+        state = {"sender": AsyncSender()}
+        return [call(app, path, headers=headers, pieces=[body], state=state).status for path in paths]
+    view = shown["Hooks"].as_view() if "Hooks" in shown else shown["hooks"]
+    request = RequestFactory().generic("POST", "/hooks", body, "application/json", headers=headers)
+    return [view(request).status_code]
+
+
+@pytest.mark.parametrize("block", RECEIVERS, ids=range(len(RECEIVERS)))
+def test_what_the_readmes_show_receives_and_refuses(
+    block: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django_settings")
+    shown: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(block, "README.md", "exec"), shown)
+    headers = Signer("whsec_demo").sign(BODY, id="evt_1", event_type="order.paid")
+    assert set(statuses_of(shown, BODY, headers)) <= {200, 204}
+    assert capsys.readouterr().out
+    assert set(statuses_of(shown, b'{"id":43}', headers)) == {400}
+    assert not capsys.readouterr().out
+
+
+def test_the_readmes_show_every_framework() -> None:
+    text = "".join(RECEIVERS)
+    for module in ["fastapi", "starlette", "asgi", "flask", "django", "drf", "aws_lambda"]:
+        assert f"from hookseal.{module} import" in text
