@@ -5,7 +5,7 @@
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## send one event from every language to receivers in Python and Node, and show what happened
+demo: ## send one event from every language to receivers in Python, Node and Swift, and show what happened
 	@examples/demo/run
 
 test: ## set up what is missing and run every test (about 15 minutes from a clean clone with 2 cores)

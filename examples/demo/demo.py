@@ -1,4 +1,4 @@
-"""Starts two receivers, sends them one event from every language, and shows who sent what to whom.
+"""Starts a receiver in each of three languages, sends them one event from every language, and shows who sent what to whom.
 
 Called by `make demo`, after `examples/demo/run` has built the packages.
 """
@@ -21,14 +21,23 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "examples/demo"
 PYTHON = ROOT / ".venv/bin/python"
 SECRET = "whsec_demo"
+WITHOUT = os.environ.get("HOOKSEAL_WITHOUT", "").split()
+ATTEMPTS = {"FastAPI": 1, "Express": 3, "Swift server": 2}
+STORIES = {
+    "FastAPI": "has rotated its secret: 'new' and 'old' are live, and the senders still use the old one",
+    "Express": "is out of order: it answers 503 to the first two attempts of each message",
+    "Swift server": "refuses copies, and its handler fails once for each message: the next attempt is no copy then",
+}
 
 
 def receivers(ports: dict[str, int]) -> dict[str, list[str]]:
     uvicorn = [str(PYTHON), "-m", "uvicorn", "receiver:app", "--log-level", "warning", "--host", "127.0.0.1"]
-    return {
+    every = {
         "FastAPI": [*uvicorn, "--port", str(ports["FastAPI"])],
         "Express": ["node", "receiver.mjs", str(ports["Express"])],
+        "Swift server": [str(ROOT / "tests/swift/example-server"), str(ports["Swift server"]), "1"],
     }
+    return {name: command for name, command in every.items() if name.split()[0].lower() not in WITHOUT}
 
 
 def senders(url: str, message_id: str) -> dict[str, list[str]]:
@@ -53,34 +62,32 @@ def senders(url: str, message_id: str) -> dict[str, list[str]]:
         "Swift": [str(ROOT / "tests/swift/tool"), "send", url, "order.paid", SECRET, message_id],
         "Kotlin": [str(ROOT / "tests/kotlin/tool"), "send", url, "order.paid", SECRET, message_id],
     }
-    without = os.environ.get("HOOKSEAL_WITHOUT", "").split()
-    return {name: command for name, command in every.items() if name.lower() not in without}
+    return {name: command for name, command in every.items() if name.lower() not in WITHOUT}
 
 
 def main() -> int:
-    ports = {name: free_port() for name in ("FastAPI", "Express")}
+    ports = {name: free_port() for name in STORIES}
     with contextlib.ExitStack() as stack:
-        for name, command in receivers(ports).items():
+        started = receivers(ports)
+        for name, command in started.items():
             stack.enter_context(running(command))
             wait_for(ports[name])
-        print("Two receivers are up:")
-        print(
-            f"  FastAPI on port {ports['FastAPI']} has rotated its secret: 'new' and 'old' are live, and the senders still use the old one"
-        )
-        print(
-            f"  Express on port {ports['Express']} is out of order: it answers 503 to the first two attempts of each message\n"
-        )
+        print("The receivers are up:")
+        for name in started:
+            print(f"  {name} on port {ports[name]} {STORIES[name]}")
+        print()
         rows, complete = [], True
-        for receiver, port in ports.items():
+        for receiver in started:
+            port, where = ports[receiver], receiver.split()[0].lower()
             url = f"http://127.0.0.1:{port}/hooks"
             names = list(senders(url, ""))
-            deliveries = {name: send(senders(url, f"evt_{name.lower()}_{receiver.lower()}")[name]) for name in names}
+            deliveries = {name: send(senders(url, f"evt_{name.lower()}_{where}")[name]) for name in names}
             received = {event["id"]: event for event in get(port, "/received")}
             for name in names:
-                message_id = f"evt_{name.lower()}_{receiver.lower()}"
+                message_id = f"evt_{name.lower()}_{where}"
                 delivery, event = deliveries[name], received.get(message_id)
                 good = delivery["status"] == "delivered" and event is not None and event["data"] == {"id": 42}
-                good = good and len(delivery["attempts"]) == (3 if receiver == "Express" else 1)
+                good = good and len(delivery["attempts"]) == ATTEMPTS[receiver]
                 complete = complete and good
                 answers = " ".join(str(status or "-") for status in delivery["attempts"])
                 seen = f"{event['type']} {event['data']}" if event else "nothing"
@@ -89,8 +96,8 @@ def main() -> int:
                     [name, receiver, message_id, answers, delivery["status"], seen, key, "ok" if good else "MISSING"]
                 )
         show(["sender", "receiver", "message", "answers", "outcome", "receiver saw", "verified by", ""], rows)
-    for name in os.environ.get("HOOKSEAL_WITHOUT", "").split():
-        print(f"skipped: the {name} sender, which can not be built here")
+    for name in WITHOUT:
+        print(f"skipped: {name}, which can not be built here")
     delivered = sum(row[-1] == "ok" for row in rows)
     print(f"\n{delivered} of {len(rows)} messages were signed, delivered once each and verified.")
     return 0 if complete else 1
@@ -135,7 +142,8 @@ def wait_for(port: int) -> None:
 
 @contextlib.contextmanager
 def running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, "HOOKSEAL_SECRET": SECRET}
+    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, env=environment)
     try:
         yield
     finally:
