@@ -1,6 +1,12 @@
 //! One attempt: sign now, judge, send, record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -81,9 +87,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes one attempt; it ends within the endpoint's deadline, whatever the receiver does.
+    /// Makes one attempt; it ends within the endpoint's deadline, whatever the receiver does, and a panic ends it too.
     pub(crate) async fn attempt(&self, shipment: &Shipment, number: u32) -> (Attempt, Outcome) {
         let started = Instant::now();
+        let mut made = pin!(self.make(shipment, number, started));
+        let made =
+            std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| made.as_mut().poll(context))) {
+                Ok(polled) => polled.map(Some),
+                Err(_) => Poll::Ready(None),
+            });
+        made.await.unwrap_or_else(|| Self::defect(number, Timestamp::default(), started, &"a panic was caught"))
+    }
+
+    async fn make(&self, shipment: &Shipment, number: u32, started: Instant) -> (Attempt, Outcome) {
         let now = match (self.clock)() {
             Ok(now) => now,
             Err(error) => return Self::defect(number, Timestamp::default(), started, &error),

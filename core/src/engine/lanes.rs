@@ -239,6 +239,13 @@ impl Lanes {
         self.timers.first().map(|(at, _)| *at)
     }
 
+    /// Whether the lane's last attempt succeeded quickly.
+    #[cfg(feature = "outbox")]
+    pub(crate) fn is_fast(&self, key: &str) -> bool {
+        let lane = self.by_key.get(key).and_then(|id| self.table[id.index()].as_ref());
+        lane.is_some_and(|lane| lane.fast)
+    }
+
     pub(crate) fn key(&self, id: LaneId) -> Option<&Arc<str>> {
         self.table.get(id.index())?.as_ref().map(|lane| &lane.key)
     }

@@ -6,22 +6,27 @@
 mod attempt;
 mod breaker;
 mod endpoint;
+mod event;
 mod lanes;
 mod names;
+mod options;
 mod rate;
 pub(crate) mod seconds;
+mod status;
 
 pub use self::{
     attempt::Attempt,
     breaker::Breaker,
     endpoint::{Endpoint, EndpointBuilder, EndpointOptions},
+    event::Event,
     names::HeaderNames,
+    options::{Confidential, SenderOptions},
     rate::RateLimit,
+    status::Status,
 };
 pub(crate) use self::{
     attempt::{Clock, Engine, Shipment},
     breaker::CircuitChange,
-    endpoint::check_timeout,
+    event::new_id,
     lanes::{Finish, LaneId, Lanes, Slot, Slots},
-    names::{DEFAULT_PREFIX, OwnHeaders},
 };

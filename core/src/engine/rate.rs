@@ -41,6 +41,12 @@ impl RateLimit {
         Ok(Self { per_second: rate, burst })
     }
 
+    /// The microseconds between two attempts, and how many may come at once.
+    #[cfg(feature = "outbox")]
+    pub(crate) fn in_microseconds(&self) -> (i64, i64) {
+        (i64::try_from(self.interval().as_micros()).unwrap_or(i64::MAX).max(1), self.burst.into())
+    }
+
     fn interval(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.per_second)
     }

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Owner, Sender, options::SenderOptions, shared::Shared};
+use super::{Owner, Sender, shared::Shared};
 use crate::{
     Result, Timestamp,
-    engine::{Breaker, Clock, Engine, HeaderNames, RateLimit},
-    guard::Guard,
+    engine::{Breaker, Clock, HeaderNames, RateLimit, SenderOptions},
     retry::RetryPolicy,
-    transport::{HttpTransport, Transport},
+    transport::Transport,
 };
 
 /// Chooses a [`Sender`]'s options.
@@ -149,20 +148,8 @@ impl SenderBuilder {
     pub fn build(self) -> Result<Sender> {
         let options = self.options;
         options.validate()?;
-        let guard = Guard::new(&options.guard())?;
-        // Read even when another transport is given, so that what can not be is always refused.
-        let http = options.http(guard.clone())?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(HttpTransport::new(http)?),
-        };
-        let engine = Engine {
-            transport,
-            clock: self.clock.unwrap_or_else(|| Arc::new(Timestamp::now)),
-            user_agent: options.user_agent()?,
-            names: options.own_headers()?,
-            timeout: options.timeout,
-        };
+        let guard = options.guard()?;
+        let engine = options.engine(guard.clone(), self.transport, self.clock)?;
         Ok(Sender(Arc::new(Owner(Arc::new(Shared::new(options, guard, engine, self.runtime))))))
     }
 }

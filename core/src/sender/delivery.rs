@@ -10,7 +10,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::room::Place;
 use crate::{
-    engine::{Attempt, LaneId, Shipment},
+    engine::{Attempt, LaneId, Shipment, Status},
     retry::{Reason, RetryPolicy},
 };
 
@@ -29,32 +29,6 @@ pub struct Delivery {
     pub reason: Option<Reason>,
     /// The attempts, oldest first.
     pub attempts: Vec<Arc<Attempt>>,
-}
-
-/// How a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Not finished.
-    Pending,
-    /// The receiver took it.
-    Delivered,
-    /// It was given up.
-    Dead,
-    /// It was cancelled.
-    Cancelled,
-}
-
-impl Status {
-    /// The stable name, the same in every language.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 /// An accepted delivery.

@@ -7,11 +7,9 @@
 mod builder;
 mod data;
 mod delivery;
-mod event;
 mod handle;
 mod meter;
 mod notice;
-mod options;
 mod queue;
 mod room;
 mod shared;
@@ -22,12 +20,11 @@ use self::shared::Shared;
 pub use self::{
     builder::SenderBuilder,
     data::options_from_json,
-    delivery::{Delivery, Status},
-    event::Event,
+    delivery::Delivery,
     handle::Handle,
     notice::{Notice, NoticeKind, Notices},
-    options::{Confidential, SenderOptions},
 };
+pub use crate::engine::{Confidential, Event, SenderOptions, Status};
 use crate::{Error, Result, engine::Endpoint};
 
 /// Delivers events to endpoints: signed, retried, and without one endpoint holding up another.

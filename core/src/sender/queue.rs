@@ -7,9 +7,9 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{delivery::Job, options::SenderOptions};
+use super::delivery::Job;
 use crate::{
-    engine::{CircuitChange, Finish, LaneId, Lanes, RateLimit, Slot},
+    engine::{CircuitChange, Finish, LaneId, Lanes, RateLimit, SenderOptions, Slot},
     retry::RetryPolicy,
 };
 

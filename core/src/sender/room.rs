@@ -8,8 +8,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::options::SenderOptions;
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result, engine::SenderOptions};
 
 /// One endpoint may have this share of the deliveries.
 const ENDPOINT_SHARE: usize = 4;

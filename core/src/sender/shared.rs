@@ -1,10 +1,7 @@
 //! What the handles, the attempts and the timekeeper of one sender share.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    task::Poll,
     time::Duration,
 };
 
@@ -19,16 +16,16 @@ use tracing::Instrument as _;
 
 use super::{
     delivery::{Delivery, End, Job},
-    event::{Event, new_id},
     meter,
     notice::{Notice, NoticeKind},
-    options::SenderOptions,
     queue::{Queue, Starts},
     room::{Place, Room, closed},
 };
 use crate::{
-    Error, ErrorCode, Result, Timestamp,
-    engine::{Attempt, CircuitChange, Endpoint, Engine, Finish, Lanes, Shipment, Slot, Slots},
+    Error, ErrorCode, Result,
+    engine::{
+        Attempt, CircuitChange, Endpoint, Engine, Event, Finish, Lanes, SenderOptions, Shipment, Slot, Slots, new_id,
+    },
     guard::Guard,
     retry::{Decision, Outcome, Reason, decide},
 };
@@ -85,7 +82,7 @@ impl Shared {
     pub(super) fn accept(self: &Arc<Self>, endpoint: Endpoint, event: Event, place: Place) -> Result<Arc<Job>> {
         let runtime = self.runtime()?;
         let shipment = Shipment {
-            id: event.id.unwrap_or_else(new_id),
+            id: event.id.unwrap_or_else(|| new_id("msg").into()),
             event_type: event.kind,
             content_type: event.content_type,
             payload: event.payload,
@@ -176,11 +173,8 @@ impl Shared {
     async fn fly(self: &Arc<Self>, mut flight: Flight) -> Option<Flight> {
         let job = Arc::clone(&flight.job);
         let number = u32::try_from(job.state().attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let started = Instant::now();
         let span = tracing::debug_span!("hookseal.attempt", id = %job.shipment.id, number);
-        let made = catch(self.engine.attempt(&job.shipment, number)).instrument(span).await;
-        let (attempt, outcome) =
-            made.unwrap_or_else(|| Engine::defect(number, Timestamp::default(), started, &"a panic was caught"));
+        let (attempt, outcome) = self.engine.attempt(&job.shipment, number).instrument(span).await;
         let slot = flight.slot.take()?;
         self.land(&job, slot, attempt, outcome)
     }
@@ -387,15 +381,4 @@ async fn keep_time(shared: Weak<Shared>, alarm: Arc<Notify>) {
             () = alarm.notified() => {}
         }
     }
-}
-
-/// Runs a future to its end, or to a panic.
-async fn catch<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }

@@ -1,16 +1,23 @@
 //! What a sender can be told, as data.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    attempt::{Clock, Engine},
+    breaker::Breaker,
+    endpoint::check_timeout,
+    names::{DEFAULT_PREFIX, HeaderNames, OwnHeaders},
+    rate::RateLimit,
+    seconds,
+};
 use crate::{
-    Error, ErrorCode, Result,
-    engine::{Breaker, DEFAULT_PREFIX, HeaderNames, OwnHeaders, RateLimit, check_timeout, seconds},
+    Error, ErrorCode, Result, Timestamp,
     guard::{Guard, GuardOptions},
     retry::RetryPolicy,
-    transport::{HttpOptions, Identity, Proxy},
+    transport::{HttpOptions, HttpTransport, Identity, Proxy, Transport},
 };
 
 const MOST_IN_FLIGHT: usize = 65_536;
@@ -109,7 +116,7 @@ impl Default for SenderOptions {
 }
 
 impl SenderOptions {
-    pub(super) fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         self.retry.validate()?;
         self.breaker.as_ref().map_or(Ok(()), Breaker::validate)?;
         check_timeout("timeout", self.timeout)?;
@@ -125,16 +132,38 @@ impl SenderOptions {
         require(most.contains(&self.max_queued_bytes), "max_queued_bytes must be between 1 and 536870911")
     }
 
-    pub(super) fn guard(&self) -> GuardOptions {
-        GuardOptions {
+    pub(crate) fn guard(&self) -> Result<Guard> {
+        Guard::new(&GuardOptions {
             allow_private: self.allow_private,
             allow_subnets: self.allow_subnets.clone(),
             allow_ports: self.allow_ports.clone(),
             https_only: self.https_only,
-        }
+        })
     }
 
-    pub(super) fn http(&self, guard: Guard) -> Result<HttpOptions> {
+    /// What makes attempts as these options say; over HTTP unless another transport is given.
+    pub(crate) fn engine(
+        &self,
+        guard: Guard,
+        transport: Option<Arc<dyn Transport>>,
+        clock: Option<Clock>,
+    ) -> Result<Engine> {
+        // Read even when another transport is given, so that what can not be is always refused.
+        let http = self.http(guard)?;
+        let transport = match transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new(http)?),
+        };
+        Ok(Engine {
+            transport,
+            clock: clock.unwrap_or_else(|| Arc::new(Timestamp::now)),
+            user_agent: self.user_agent()?,
+            names: self.own_headers()?,
+            timeout: self.timeout,
+        })
+    }
+
+    fn http(&self, guard: Guard) -> Result<HttpOptions> {
         Ok(HttpOptions {
             guard,
             connect_timeout: self.connect_timeout,
@@ -146,11 +175,11 @@ impl SenderOptions {
         })
     }
 
-    pub(super) fn own_headers(&self) -> Result<OwnHeaders> {
+    fn own_headers(&self) -> Result<OwnHeaders> {
         OwnHeaders::new(&self.header_prefix, &self.header_names)
     }
 
-    pub(super) fn user_agent(&self) -> Result<HeaderValue> {
+    fn user_agent(&self) -> Result<HeaderValue> {
         match &self.user_agent {
             None => Ok(HeaderValue::from_static(concat!("hookseal/", env!("CARGO_PKG_VERSION")))),
             Some(text) => HeaderValue::from_str(text).map_err(|_| {

@@ -23,11 +23,11 @@ const LARGEST_PAYLOAD: usize = 1024 * 1024;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Event {
-    pub(super) kind: Arc<str>,
-    pub(super) payload: Bytes,
-    pub(super) content_type: HeaderValue,
-    pub(super) id: Option<Box<str>>,
-    pub(super) traceparent: Option<Box<str>>,
+    pub(crate) kind: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) content_type: HeaderValue,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) traceparent: Option<Box<str>>,
 }
 
 impl Event {
@@ -116,9 +116,9 @@ fn is_traceparent(text: &str) -> bool {
     version == "00" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2)
 }
 
-/// A new id: `msg_` and the 32 hex digits of a UUID of version 7, so that ids sort by time.
+/// A new id: what it is of, and the 32 hex digits of a UUID of version 7, so that ids sort by time.
 ///
 /// Without the counter that `Uuid::now_v7` shares under a lock: a child forked while another thread held it would hang.
-pub(super) fn new_id() -> Box<str> {
-    format!("msg_{}", uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple()).into()
+pub(crate) fn new_id(kind: &str) -> String {
+    format!("{kind}_{}", uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple())
 }
