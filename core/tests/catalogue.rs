@@ -4,7 +4,7 @@
 //! scenario. Rows that the durable outbox will answer, or that were given up, say so.
 
 #![cfg(feature = "send")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking; it reports its count")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use hookseal::{
-    Endpoint, Event, Sender,
+    Endpoint, Event, Message, Secret, Sender, Signer, Timestamp, Verifier,
     retry::RetryPolicy,
     transport::{Request, Scripted, Step},
 };
@@ -109,4 +109,22 @@ async fn attempts_deliveries_and_levels_are_counted_without_telling_where() {
         ("hookseal_queue_depth ", 0.0),
     ];
     assert_eq!(told, expected.map(|(name, value)| (name.to_owned(), value)).into());
+}
+
+#[test]
+fn verdicts_are_counted_by_their_code() {
+    let board = Board::default();
+    let _recording = metrics::set_default_local_recorder(&board);
+    let verifier = Verifier::new(Secret::parse("whsec_demo").unwrap()).unwrap();
+    let signer = Signer::new(Secret::parse("whsec_demo").unwrap()).unwrap();
+    let headers = signer.sign_at(&Message::new("{}"), Timestamp::from_unix(1_700_000_000)).unwrap();
+    for (body, now) in [("{}", 1_700_000_000), ("{}", 1_700_000_300), ("{}", 1_700_000_301), ("[]", 1_700_000_000)] {
+        let _ = verifier.verify_at(body, &headers, Timestamp::from_unix(now));
+    }
+    let expected = [
+        ("hookseal_verify_total result=no_matching_signature", 1.0),
+        ("hookseal_verify_total result=ok", 2.0),
+        ("hookseal_verify_total result=timestamp_too_old", 1.0),
+    ];
+    assert_eq!(*board.0.lock().unwrap(), expected.map(|(name, value)| (name.to_owned(), value)).into());
 }

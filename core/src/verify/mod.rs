@@ -102,7 +102,19 @@ impl Verifier {
         url: Option<&str>,
         now: Timestamp,
     ) -> Result<Verified> {
-        let body = body.as_ref();
+        let verdict = self.judge(body.as_ref(), headers, url, now);
+        count(&verdict);
+        verdict
+    }
+
+    #[inline]
+    fn judge<H: HeaderSource + ?Sized>(
+        &self,
+        body: &[u8],
+        headers: &H,
+        url: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Verified> {
         self.check_size(body)?;
         let scheme = self.scheme.parts();
         let keys = self.ring.keys();
@@ -234,6 +246,17 @@ impl Verifier {
         Ok(Box::new(claim))
     }
 }
+
+/// Counts a verdict by its code, where the feature `metrics` is on.
+#[cfg(feature = "metrics")]
+fn count(verdict: &Result<Verified>) {
+    let result = verdict.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
+    metrics::counter!("hookseal_verify_total", "result" => result).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+#[inline]
+fn count(_: &Result<Verified>) {}
 
 #[inline]
 fn signature_header<'h, H: HeaderSource + ?Sized>(headers: &'h H, name: &HeaderName) -> Result<&'h [u8]> {
