@@ -28,7 +28,7 @@ final class Server: Sendable {
     }
 
     deinit {
-        process.terminate()
+        kill(process.processIdentifier, SIGKILL)  // SIGTERM is blocked in what a thread of the pool starts
     }
 
     /// Posts a webhook.

@@ -146,12 +146,10 @@ import Testing
         (String(repeating: "\u{0}", count: 70_000), 431),
     ])
     func badRequestsHaveAnAnswer(request: String, status: Int) throws {
-        let server = try ExampleServerTests.server.get()
+        let server = try Server()
         #expect(try server.exchange(Array(request.utf8))?.status == status)
         #expect(try server.get("/received").status == 200)
     }
-
-    private static let server = Result { try Server() }
 }
 
 /// A value that closures on any thread may change.
