@@ -15,9 +15,9 @@ from .delivery import SenderEvent
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-logger = logging.getLogger("hookseal")
+_logger = logging.getLogger("hookseal")
 
-LAST_GRACE = 1.0
+LAST_GRACE: float = 1.0
 """How many seconds a closing sender waits for its listener to hear the rest."""
 
 
@@ -79,4 +79,4 @@ class Listener:
             try:
                 self._call(event)
             except Exception:
-                logger.exception("on_event failed")
+                _logger.exception("on_event failed")

@@ -14,7 +14,7 @@ class Clock:
     """The frozen time, in whole seconds; it moves only when told."""
 
     def __init__(self, now: int) -> None:
-        self.now = now
+        self.now: int = now
 
     def advance(self, seconds: int) -> None:
         """Moves on by so many seconds, or back by a negative number."""

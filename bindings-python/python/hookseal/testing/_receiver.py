@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._native import Scheme, Verified, Verifier
 from ..endpoint import Endpoint
@@ -137,14 +137,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
     def do_POST(self) -> None:
+        receiver = cast("_Server", self.server).receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = ReceivedRequest(self.command, self.path, tuple(self.headers.items()), body, time.time())
-        answer = self.server.receiver._take(request)
+        answer = receiver._take(request)
         if answer.hang:
-            self.server.receiver._closing.wait()
+            receiver._closing.wait()
         if answer.hang or answer.reset:
             return
         self.send_response(answer.status)
