@@ -74,8 +74,9 @@ class WebhookMiddleware:
         except RefusedError as refusal:
             await _answer(send, refusal)
             return
+        scope[_KEY] = event
         with handling(event) as answered:
-            await self._app({**scope, _KEY: event}, _replay(body, receive), _watch(send, answered))
+            await self._app(scope, _replay(body, receive), _watch(send, answered))
 
 
 def event_of(scope: MutableMapping[str, Any]) -> WebhookEvent:

@@ -39,7 +39,6 @@ try:
     from asgiref.sync import iscoroutinefunction
     from django.core.exceptions import RequestDataTooBig
     from django.http import HttpRequest, HttpResponse, RawPostDataException, UnreadablePostError
-    from django.views.decorators.csrf import csrf_exempt
 except ModuleNotFoundError as error:
     raise missing("django", "django") from error
 
@@ -91,7 +90,9 @@ def receive(
                 answered(response.status_code)
                 return response
 
-        return csrf_exempt(verified_async if iscoroutinefunction(view) else verified)
+        decorated = verified_async if iscoroutinefunction(view) else verified
+        vars(decorated)["csrf_exempt"] = True  # the decorator for this knows async views only from Django 5.0 on
+        return decorated
 
     return decorate
 

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, cast
@@ -112,8 +112,9 @@ async def accept(receiver: Receiver, request: Request) -> WebhookEvent:
     headers = latin1(request.headers.raw)
     body = Body(receiver, headers)
     try:
-        async for piece in request.stream():
-            body.add(piece)
+        async with aclosing(request.stream()) as pieces:
+            async for piece in pieces:
+                body.add(piece)
     except ClientDisconnect as error:
         raise receiver.incomplete() from error
     except RuntimeError as error:
