@@ -1,7 +1,7 @@
 package io.hookseal
 
 import io.hookseal.internal.NativeSecret
-import io.hookseal.internal.lent
+import io.hookseal.internal.borrowed
 import io.hookseal.internal.native
 
 /**
@@ -42,7 +42,7 @@ public class Secret private constructor(private val make: () -> NativeSecret) {
 
         /** These bytes are the key. */
         @JvmStatic
-        public fun bytes(key: ByteArray): Secret = typed { lent(key) { NativeSecret.bytes(it) } }
+        public fun bytes(key: ByteArray): Secret = typed { borrowed(key) { NativeSecret.bytes(it) } }
 
         /** An Ed25519 private key: base64 of the seed, or of seed and public key, with or without `whsk_`. */
         @JvmStatic

@@ -13,6 +13,7 @@ import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -111,6 +112,8 @@ constructor(
         NativeSender(options(fields.withoutNulls() + ("breaker" to breaker?.options())))
     }
 
+    private val closed = Job()
+
     /**
      * Delivers an event and waits for the end: delivered, dead or cancelled. Waits for room where the queue is full.
      *
@@ -157,6 +160,7 @@ constructor(
      */
     public suspend fun close(grace: Duration): List<Delivery> = withContext(NonCancellable) {
         waiting { native.close(grace.coerceAtLeast(Duration.ZERO).inSeconds(), it) }.map(::Delivery)
+            .also { closed.complete() }
     }
 
     /** Stops with a grace of 30 seconds, and blocks until it has. */
@@ -180,7 +184,7 @@ constructor(
      */
     public val events: Flow<Notice> = flow {
         native.subscribe().use { notices ->
-            while (true) emit(Notice(waiting { notices.next(it) } ?: break))
+            while (true) emit(Notice(waiting(closed) { notices.next(it) } ?: break))
         }
     }
 }
@@ -227,5 +231,17 @@ private suspend fun <T> waiting(call: suspend (NativeWait) -> T): T = NativeWait
     } catch (left: CancellationException) {
         wait.cancel()
         throw left
+    }
+}
+
+/** Waits for the core until `end`, where there is nothing more to be had from it. */
+private suspend fun <T> waiting(end: Job, call: suspend (NativeWait) -> T?): T? = waiting { wait ->
+    val ending = end.invokeOnCompletion { runCatching { wait.cancel() } }
+    try {
+        call(wait)
+    } catch (_: NativeException.Cancelled) {
+        null
+    } finally {
+        ending.dispose()
     }
 }

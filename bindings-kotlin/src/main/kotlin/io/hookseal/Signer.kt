@@ -1,9 +1,11 @@
 package io.hookseal
 
-import io.hookseal.internal.NativeSigner
-import io.hookseal.internal.borrowed
+import io.hookseal.internal.PackedLibrary
+import io.hookseal.internal.PackedSigner
 import io.hookseal.internal.native
+import io.hookseal.internal.packed
 import io.hookseal.internal.wellFormed
+import java.lang.ref.Reference
 import java.time.Instant
 
 /**
@@ -47,8 +49,8 @@ public class Signer @JvmOverloads constructor(
         also: List<Signer> = emptyList(),
     ) : this(secrets.map { Secret(it) }, scheme, until, also)
 
-    internal val native: NativeSigner = native {
-        NativeSigner(ring.native, scheme.native, until?.epochSecond, also.map { it.native })
+    internal val native: PackedSigner = native {
+        PackedSigner(ring.native, scheme.native, until?.epochSecond, also.map { it.native })
     }
 
     /**
@@ -60,9 +62,18 @@ public class Signer @JvmOverloads constructor(
     @JvmOverloads
     public fun sign(
         body: ByteArray, id: String? = null, eventType: String? = null, timestamp: Instant? = null, url: String? = null,
-    ): Map<String, String> = native {
-        borrowed(body) {
-            native.sign(it, id?.wellFormed(), eventType?.wellFormed(), timestamp?.epochSecond, url?.wellFormed())
+    ): Map<String, String> {
+        val texts = listOf(id, eventType, url).map { it?.wellFormed()?.toByteArray() }
+        try {
+            return packed(
+                timestamp?.epochSecond, texts, body,
+                call = { memory, packed, size, room ->
+                    PackedLibrary.hookseal_sign(native.address, memory, packed, size, room)
+                },
+                read = { buildMap { while (!isEmpty) put(text()!!, text()!!) } },
+            )
+        } finally {
+            Reference.reachabilityFence(this)
         }
-    }.associate { it.name to it.value }
+    }
 }

@@ -1,17 +1,18 @@
 package io.hookseal
 
+import io.hookseal.internal.Memory
 import io.hookseal.internal.NativeClaim
-import io.hookseal.internal.NativeHeader
-import io.hookseal.internal.NativeHeaders
-import io.hookseal.internal.NativeVerified
-import io.hookseal.internal.NativeVerifier
 import io.hookseal.internal.NativeVerifierOptions
-import io.hookseal.internal.borrowed
+import io.hookseal.internal.PackedLibrary
+import io.hookseal.internal.PackedVerifier
+import io.hookseal.internal.UniffiWithHandle
 import io.hookseal.internal.count
 import io.hookseal.internal.latin1
 import io.hookseal.internal.native
+import io.hookseal.internal.packed
 import io.hookseal.internal.wellFormed
 import io.hookseal.internal.wholeSeconds
+import java.lang.ref.Reference
 import java.time.Instant
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
@@ -87,8 +88,8 @@ constructor(
         dangerouslyIgnoreTimestamp,
     )
 
-    private val native: NativeVerifier = native {
-        NativeVerifier(
+    private val native: PackedVerifier = native {
+        PackedVerifier(
             ring.native,
             NativeVerifierOptions(
                 scheme = scheme.native,
@@ -104,6 +105,7 @@ constructor(
 
     /** The headers that verification reads, at most three: all that a program has to hand over. */
     public val headerNames: List<String> = scheme.native.headerNames()
+    private val packedNames = headerNames.map { it.toByteArray() }
 
     /**
      * Verifies a request whose headers are a map.
@@ -138,21 +140,39 @@ constructor(
     @JvmOverloads
     @Throws(VerificationException::class)
     public fun verify(body: ByteArray, signature: String, now: Instant? = null, url: String? = null): Verified =
-        verify(body, NativeHeaders.Signature(signature.latin1()), now, url)
+        verify(body, listOf(url.packed(), null, signature.latin1().toByteArray()), now)
 
+    /** Only the headers that the scheme reads cross to the core. */
     private inline fun verify(
         body: ByteArray, now: Instant?, url: String?, each: (keep: (String, String) -> Unit) -> Unit,
     ): Verified {
-        val read = ArrayList<NativeHeader>(headerNames.size)
+        val texts = ArrayList<ByteArray?>(1 + 2 * headerNames.size)
+        texts += url.packed()
         each { name, value ->
-            if (headerNames.any { it.equals(name, ignoreCase = true) }) read += NativeHeader(name, value.latin1())
+            val index = headerNames.indexOfFirst { it.equals(name, ignoreCase = true) }
+            if (index >= 0) {
+                texts += packedNames[index]
+                texts += value.latin1().toByteArray()
+            }
         }
-        return verify(body, NativeHeaders.Pairs(read), now, url)
+        return verify(body, texts, now)
     }
 
-    private fun verify(body: ByteArray, headers: NativeHeaders, now: Instant?, url: String?): Verified = native {
-        Verified(borrowed(body) { native.verify(it, headers, now?.epochSecond, url?.wellFormed()) })
+    private fun verify(body: ByteArray, texts: List<ByteArray?>, now: Instant?): Verified {
+        try {
+            return packed(
+                now?.epochSecond, texts, body,
+                call = { memory, packed, size, room ->
+                    PackedLibrary.hookseal_verify(native.address, memory, packed, size, room)
+                },
+                read = { Verified(this) },
+            )
+        } finally {
+            Reference.reachabilityFence(this)
+        }
     }
+
+    private fun String?.packed() = this?.wellFormed()?.toByteArray()
 }
 
 /**
@@ -164,15 +184,15 @@ constructor(
  * @property version the version of the scheme that was judged.
  * @property keyIndex the place of the key that matched, 0 for the newest.
  */
-public class Verified internal constructor(native: NativeVerified) {
-    public val timestamp: Instant? = native.timestamp?.let(Instant::ofEpochSecond)
-    public val id: String? = native.id
-    public val eventType: String? = native.eventType
-    public val version: String = native.version
-    public val keyIndex: Int = native.keyIndex.toInt()
-    public val keyId: String? = native.keyId
+public class Verified internal constructor(packed: Memory) {
+    public val timestamp: Instant? = packed.number()?.let(Instant::ofEpochSecond)
+    public val keyIndex: Int = packed.number()!!.toInt()
+    public val version: String = packed.text()!!
+    public val id: String? = packed.text()
+    public val eventType: String? = packed.text()
+    public val keyId: String? = packed.text()
 
-    internal val claim: NativeClaim? = native.claim
+    internal val claim: NativeClaim? = if (packed.isEmpty) null else NativeClaim(UniffiWithHandle, packed.number()!!)
 
     override fun toString(): String =
         "Verified(version=$version, timestamp=$timestamp, id=$id, eventType=$eventType, keyIndex=$keyIndex, keyId=$keyId)"

@@ -1,38 +1,19 @@
 package io.hookseal.internal
 
 import java.nio.ByteBuffer
-import java.util.concurrent.ConcurrentLinkedQueue
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
 
-/**
- * Lends the core a copy of `bytes` for the time of a call: it can only borrow what lies outside the JVM's heap.
- *
- * Small copies share buffers, because making one costs more than filling it.
- */
+/** Lends the core a copy of `bytes` for the time of a call: it can only borrow what lies outside the JVM's heap. */
 internal inline fun <T> borrowed(bytes: ByteArray, call: (ByteBuffer) -> T): T {
-    if (bytes.size > SHARED_SIZE) return call(ByteBuffer.allocateDirect(bytes.size).put(bytes).flip())
-    val buffer = shared.poll() ?: ByteBuffer.allocateDirect(SHARED_SIZE)
-    try {
-        return call(buffer.clear().put(bytes).flip())
-    } finally {
-        shared.offer(buffer)
-    }
-}
-
-/** [borrowed] for key material: nothing of it stays in the copy. */
-internal inline fun <T> lent(key: ByteArray, call: (ByteBuffer) -> T): T {
-    val copy = ByteBuffer.allocateDirect(key.size).put(key).flip()
+    val copy = ByteBuffer.allocateDirect(bytes.size).put(bytes).flip()
     try {
         return call(copy)
     } finally {
-        copy.clear().put(ByteArray(key.size))
+        copy.clear().put(ByteArray(bytes.size))               // it may be a key
     }
 }
-
-internal const val SHARED_SIZE = 16 * 1024
-internal val shared = ConcurrentLinkedQueue<ByteBuffer>()
 
 /** Each character stands for one byte; one beyond that becomes a byte that no header may hold. */
 internal fun String.latin1(): String =

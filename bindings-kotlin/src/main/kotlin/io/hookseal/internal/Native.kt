@@ -40,7 +40,7 @@ internal fun NativeFailure.exception(): WebhookException = when (kind) {
 
 internal fun invalidConfig(message: String) = ConfigException(ErrorCode.INVALID_CONFIG, message)
 
-private const val NAME = "hookseal_kotlin"
+internal const val NAME = "hookseal_kotlin"
 
 /** The Rust half: from `java.library.path` where it is, else from the class path, where JNA looks by platform. */
 internal val library: Result<Unit> by lazy {
