@@ -1,11 +1,11 @@
-//! Runs `spec/scenarios/decisions.json`.
+//! Runs `spec/scenarios/decisions.json` and `plans.json`.
 #![cfg(feature = "send")]
 
 use std::time::Duration;
 
 use hookseal::{
     Timestamp,
-    retry::{AttemptError, Decision, Outcome, Reason, RetryPolicy, decide, parse_retry_after},
+    retry::{AttemptError, Decision, Outcome, Reason, RetryPolicy, decide, parse_retry_after, plan},
 };
 use serde::Deserialize;
 
@@ -55,12 +55,61 @@ enum Expected {
     Dead(Reason),
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plans {
+    schema: String,
+    tests: Vec<PlanTest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanTest {
+    id: String,
+    comment: String,
+    policy: RetryPolicy,
+    outage: f64,
+    seed: u64,
+    expect: ExpectedPlan,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectedPlan {
+    attempts: Vec<f64>,
+    reason: Option<Reason>,
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = format!("{}/../spec/scenarios/{name}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn plans() {
+    let file: Plans = read("plans.json");
+    assert_eq!(file.schema, "plan-1");
+    assert!(!file.tests.is_empty());
+    println!("scenarios: {} plans", file.tests.len());
+    for test in file.tests {
+        let made = plan(&test.policy, Duration::from_secs_f64(test.outage), test.seed).unwrap();
+        let attempts: Vec<_> = made.attempts.iter().map(Duration::as_secs_f64).collect();
+        assert_eq!(
+            (attempts, made.reason),
+            (test.expect.attempts, test.expect.reason),
+            "{} ({})",
+            test.id,
+            test.comment
+        );
+    }
+}
+
 #[test]
 fn decisions() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec/scenarios/decisions.json");
-    let file: File = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let file: File = read("decisions.json");
     assert_eq!(file.schema, "decision-1");
     assert!(!file.tests.is_empty());
+    println!("scenarios: {} decisions", file.tests.len());
     let now = Timestamp::from_unix(file.now);
     for test in file.tests {
         let outcome = match &test.outcome {

@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use hookseal::{
-    Breaker, Delivery, Endpoint, ErrorCode, Event, Key, KeyRing, Notice, NoticeKind, Notices, RateLimit, Secret,
+    Breaker, Delivery, Endpoint, Error, ErrorCode, Event, Key, KeyRing, Notice, NoticeKind, Notices, RateLimit, Secret,
     Sender, SenderBuilder, Signer, Status, Timestamp, Verifier,
     retry::{AttemptError, Jitter, Phase, Reason, RetryOn, RetryPolicy},
     transport::{Request, Scripted, Step},
@@ -158,6 +161,21 @@ async fn a_panic_ends_its_delivery_and_frees_its_slot() {
     assert_eq!((delivery.status, delivery.reason), (Status::Dead, Some(Reason::Internal)));
     assert_eq!(delivery.attempts[0].error, Some(AttemptError::Internal));
     assert_eq!(stage.send("good").await.status, Status::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_panics_or_fails_ends_a_delivery_and_frees_its_slot() {
+    let moments = Arc::new(AtomicUsize::new(0));
+    let clock = move || match moments.fetch_add(1, SeqCst) {
+        0 => panic!("scripted"),
+        1 => Err(Error::new(ErrorCode::Internal, "scripted")),
+        _ => Ok(Timestamp::from_unix(1_700_000_000)),
+    };
+    let stage = Stage::with(|builder| builder.max_in_flight(1).clock(clock), |_, _| Step::answer(200));
+    for _ in 0..2 {
+        assert_eq!(stage.send("a").await.reason, Some(Reason::Internal));
+    }
+    assert_eq!(stage.send("a").await.status, Status::Delivered);
 }
 
 #[tokio::test(start_paused = true)]
