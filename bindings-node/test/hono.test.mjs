@@ -7,7 +7,8 @@ import { ReplayGuard, Verifier } from 'hookseal'
 import { webhook } from 'hookseal/hono'
 import { signedRequest } from 'hookseal/testing'
 
-import { bridge, listen, refusesOptions, SECRETS, underAttack } from './attacks.mjs'
+import { listen, refusesOptions, SECRETS, underAttack } from './attacks.mjs'
+import { bridge } from './bridge.mjs'
 
 function appOf(verifier, options, handle, { eater = false } = {}) {
   const app = new Hono()

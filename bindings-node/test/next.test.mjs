@@ -6,7 +6,8 @@ import { ReplayGuard, Verifier } from 'hookseal'
 import { webhook } from 'hookseal/next'
 import { signedRequest } from 'hookseal/testing'
 
-import { bridge, listen, refusesOptions, REFUSED, SECRETS, underAttack } from './attacks.mjs'
+import { listen, refusesOptions, REFUSED, SECRETS, underAttack } from './attacks.mjs'
+import { bridge } from './bridge.mjs'
 
 const silent = () => {}
 

@@ -12,9 +12,11 @@ import { PACKAGE, ROOT } from './support.mjs'
  * Runs a program until `stop`. `line` waits for the next line of its standard output, `logged` for what matches in
  * all that it wrote; after `stop`, `lines` are those that nobody waited for.
  */
-export async function serve(program, { cwd, env = {} } = {}) {
-  const options = { cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: ['--import', join(PACKAGE, 'test/listening.mjs')] }
-  const child = fork(program, { ...options, env: { ...process.env, NODE_ENV: 'development', HOOKSEAL_SECRET: 'whsec_demo', ...env } })
+export async function serve(program, { cwd, args = [] } = {}) {
+  const child = fork(program, args, {
+    cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: ['--import', join(PACKAGE, 'test/listening.mjs')],
+    env: { ...process.env, NODE_ENV: 'development', HOOKSEAL_SECRET: 'whsec_demo' },
+  })
   const server = { log: '', lines: [] }
   createInterface(child.stdout).on('line', (line) => server.lines.push(line))
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { server.log += text })
@@ -37,9 +39,9 @@ export async function serve(program, { cwd, env = {} } = {}) {
 }
 
 /** The app that a README shows for a framework: the block that starts with "```js FRAMEWORK". */
-export async function appIn(readme, framework) {
+export async function appIn(readme, framework, language = 'js') {
   const text = await readFile(join(ROOT, readme), 'utf8')
-  const [, block] = text.match(new RegExp(`^\`\`\`js ${framework}\\n([^]*?)^\`\`\`$`, 'm')) ?? []
+  const [, block] = text.match(new RegExp(`^\`\`\`${language} ${framework}\\n([^]*?)^\`\`\`$`, 'm')) ?? []
   if (block === undefined) throw new Error(`${readme} shows no app for ${framework}`)
   return block
 }

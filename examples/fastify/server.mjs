@@ -5,7 +5,7 @@ import { webhook } from 'hookseal/fastify'
 import * as z from 'zod'
 
 const verifier = new Verifier({ secrets: process.env.HOOKSEAL_SECRET, replay: new ReplayGuard() })
-const schema = z.object({ id: z.number() })
+const schema = z.looseObject({ id: z.number() })
 const app = fastify()
 
 app.register(webhook(verifier, {

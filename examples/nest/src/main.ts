@@ -36,6 +36,5 @@ class Controllers {
 class AppModule {}
 
 const app = await NestFactory.create(AppModule, { rawBody: true, logger: ['error'] })
-app.enableShutdownHooks()
 await app.listen(Number(process.env['PORT'] ?? 0))
 console.log(`listening on ${await app.getUrl()}/hooks`)
