@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 
 import { Sender } from 'hookseal'
 
-import { PAYLOAD, post, refusesForgeries, SECRETS, sign, statusOf, withstandsBytes } from './attacks.mjs'
+import { PAYLOAD, post, refusesForgeries, refusesFragments, SECRETS, sign, statusOf, stopsReading } from './attacks.mjs'
 import { serve } from './programs.mjs'
 import { PACKAGE, ROOT, run } from './support.mjs'
 
@@ -27,7 +27,8 @@ function attacked(name, start) {
       assert.equal(delivery.attempts[0].statusCode, 204, JSON.stringify(delivery))
       assert.deepEqual(JSON.parse(await server.line()), { id: 'evt_sent', type: 'order.paid', payload: PAYLOAD })
 
-      await withstandsBytes(server.url)
+      await refusesFragments(server.url)
+      if (name !== 'nest') await stopsReading(server.url) // its parser waits for the end of what it refuses
       const copy = sign(server.url, { id: 'evt_1' })
       assert.deepEqual([await statusOf(copy), await statusOf(copy)], [204, 425])
       assert.equal(JSON.parse(await server.line()).id, 'evt_1')
