@@ -87,7 +87,7 @@ test('what is inside stays inside', async () => {
 test('the types say the same to both', async () => {
   const source = `
     import { Endpoint, KeyRing, Scheme, Secret, Sender, Signer, VerificationError, Verifier, type Delivery, type ErrorCode } from 'hookseal'
-    import { webhook, type Webhook } from 'hookseal/express'
+    import { webhook, type WebhookEvent } from 'hookseal/express'
     import express from 'express'
     const signer = new Signer({ secrets: ['whsec_demo', Secret.generate()], scheme: 'stripe' })
     const headers: Record<string, string> = signer.sign(Buffer.from('{}'), { timestamp: new Date() })
@@ -101,7 +101,7 @@ test('the types say the same to both', async () => {
       return first ?? left[0] ?? sender.enqueue({ url: '' }, 'a', 1).result()
     }
     const code = (error: unknown): ErrorCode | undefined => (error instanceof VerificationError ? error.code : undefined)
-    express().post('/', webhook(verifier, { maxBody: 1 }), (req) => { const it: Webhook | undefined = req.webhook; it?.json<{ id: number }>().id })
+    express().post('/', webhook(verifier, { maxBody: 1 }), (req) => { const it: WebhookEvent | undefined = req.webhook; it?.json<{ id: number }>().id })
     // @ts-expect-error a parsed body
     verifier.verify({ id: 42 }, headers)
     // @ts-expect-error no such option
