@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
+import type * as express from 'express'
+
 import type { WebhookEvent, WebhookOptions } from './event.js'
 import { answer, GONE, receive, type NodeRequest } from './http.js'
 import { Receiver, Refusal } from './receive.js'
@@ -32,7 +34,7 @@ const CONSUMED =
  * is a mistake of this server: it goes to `next` as `body_not_bytes`, so that Express answers 500 and the sender tries
  * again later.
  */
-export function webhook<T = unknown, Request extends WebhookRequest = WebhookRequest, Response extends ServerResponse = ServerResponse>(
+export function webhook<T = unknown, Request extends WebhookRequest = express.Request, Response extends ServerResponse = express.Response>(
   verifier: Verifier,
   options?: WebhookOptions<T, WebhookRequest>,
   handle?: (event: WebhookEvent<T>, request: Request, response: Response) => unknown,
