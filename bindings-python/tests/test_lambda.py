@@ -170,6 +170,18 @@ def test_the_public_url_is_signed(source: Source, changes: Event, target: str) -
         assert handler(source(BODY, headers) | changes, None)["statusCode"] == status
 
 
+def test_a_url_that_is_no_unicode_is_refused() -> None:
+    handler = handler_of(
+        lambda _: None, verifier=Verifier("square-key", scheme="square"), public_url="https://shop.example"
+    )
+    new: list[Event] = [{"rawPath": "/\ud800"}, {"rawQueryString": "\ud800"}]
+    for changes in new:
+        assert handler(http_api(BODY, {}) | changes, None) == REFUSED
+    old: list[Event] = [{"requestContext": {"path": "/\ud800"}}, {"queryStringParameters": {"\ud800": "\ud800"}}]
+    for changes in old:
+        assert handler(rest_api(BODY, {"X-Square-HmacSha256-Signature": "AA=="}) | changes, None) == REFUSED
+
+
 @pytest.mark.parametrize("options", [{"max_body": -1}, {"public_url": "shop"}, {"verifier": None}])
 def test_options_that_can_not_be(options: dict[str, Any]) -> None:
     with refused("invalid_config", ConfigError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, MutableMapping
+from random import Random
 from typing import Any
 
 import pytest
-from asgi_call import BODY, call, signed, verifier
+from asgi_call import BODY, call, call_async, signed, verifier
 from conftest import refused
 from hookseal import ConfigError, ReplayGuard, VerificationError, Verifier
 from hookseal.asgi import WebhookMiddleware, event_of
@@ -145,6 +147,27 @@ def test_the_middleware_lets_a_copy_in_when_the_application_fails() -> None:
     assert outcomes(app, 5) == [503, 500, 500, 200, 425]
 
 
+def test_of_many_copies_at_once_one_is_handled() -> None:
+    handled: list[str | None] = []
+
+    async def endpoint(_request: Request, event: WebhookEvent) -> Response:
+        handled.append(event.id)
+        await asyncio.sleep(0)  # lets the copies come in
+        return Response(status_code=204 if len(handled) > 1 else 503)
+
+    app, headers = app_with(endpoint, verifier=verifier(guarded=True)), signed()
+
+    async def copies() -> list[int]:
+        answers = [
+            call_async(app, "/hooks", headers=headers, pieces=[BODY], leaves=False, waits=True) for _ in range(64)
+        ]
+        return sorted(answer.status for answer in await asyncio.gather(*answers))
+
+    assert asyncio.run(copies()) == [425] * 63 + [503]
+    assert asyncio.run(copies()) == [204] + [425] * 63
+    assert handled == ["evt_1", "evt_1"]
+
+
 def test_a_full_guard_is_answered_503() -> None:
     async def inner(_scope: Scope, _receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -153,6 +176,40 @@ def test_a_full_guard_is_answered_503() -> None:
     assert call(app, headers=signed()).status == 200
     full = call(app, headers=signed(b"[]"), pieces=[b"[]"])
     assert (full.status, full.headers["retry-after"]) == (503, "60")
+
+
+def test_the_middleware_answers_as_the_verifier_judges() -> None:
+    async def inner(_scope: Scope, _receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    judge = verifier()
+    app = WebhookMiddleware(inner, judge, max_body=100)
+    random = Random(7)
+    good = signed()
+    seen: Counter[int] = Counter()
+    for _ in range(2_000):
+        body = random.choice([BODY, random.randbytes(random.randrange(1, 120))])
+        headers = {name: mutated(random, value) for name, value in good.items() if random.random() < 0.9}
+        try:
+            judge.verify(body, {name: value.encode() for name, value in headers.items()})
+            expected = 204
+        except VerificationError:
+            expected = 413 if len(body) > 100 else 400
+        answer = call(app, headers=headers, pieces=[body[:40], body[40:80], body[80:]])
+        assert answer.status == expected, (body, headers)
+        seen[expected] += 1
+    assert min(seen[204], seen[400], seen[413]) > 20, seen
+
+
+def mutated(random: Random, text: str) -> str:
+    if random.random() < 0.5:
+        return text
+    at = random.randrange(len(text) + 1)
+    return (
+        text[:at]
+        + random.choice(["", "\x00", "é", ",", "=", "t=", "\u2603", "9" * 30])
+        + text[at + random.randrange(3) :]
+    )
 
 
 def test_what_is_no_request() -> None:

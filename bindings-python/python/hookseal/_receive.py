@@ -137,11 +137,11 @@ class Receiver:
         if size > self.max_body:
             raise self.too_large()
 
-    def accept(self, body: bytes, headers: Iterable[tuple[str, str]], target: str) -> WebhookEvent:
-        """The event of a request, of which `target` is the path with the query; or `RefusedError`."""
+    def accept(self, body: bytes, headers: Iterable[tuple[str, str]], target: Callable[[], str]) -> WebhookEvent:
+        """The event of a request, of which `target` gives the path with the query; or `RefusedError`."""
         pairs = tuple(headers)
         self.check_size(len(body))
-        url = None if self._origin is None else self._origin + target
+        url = None if self._origin is None else self._origin + target().encode(errors="replace").decode()
         try:
             verified = self.verifier.verify(body, pairs, url=url)
         except (VerificationError, StoreError) as error:

@@ -70,7 +70,7 @@ class WebhookMiddleware:
         headers = latin1(scope["headers"])
         try:
             body = await _read(receive, Body(self._receiver, headers), self._receiver)
-            event = self._receiver.accept(body, headers, asgi_target(scope))
+            event = self._receiver.accept(body, headers, lambda: asgi_target(scope))
         except RefusedError as refusal:
             await _answer(send, refusal)
             return

@@ -52,7 +52,7 @@ def receive(
         @wraps(handler)
         def verified(raw: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
             try:
-                event = receiver.accept(_body(receiver, raw), _headers(raw), _target(raw))
+                event = receiver.accept(_body(receiver, raw), _headers(raw), lambda: _target(raw))
             except RefusedError as refusal:
                 headers = {"Content-Type": "application/json", **refusal.headers}
                 return {"statusCode": refusal.status, "headers": headers, "body": REFUSED_JSON}
@@ -97,4 +97,4 @@ def _target(raw: Mapping[str, Any]) -> str:
         lists = {name: it if isinstance(it, list) else [it] for name, it in values.items()}
         return with_query(raw["path"], "&".join(f"{name}={value}" for name, it in lists.items() for value in it))
     path = context.get("path") or raw.get("path") or ""
-    return with_query(quote(path, safe="/:@!$&'()*+,;=~%", errors="replace"), urlencode(values, doseq=True))
+    return with_query(quote(path, safe="/:@!$&'()*+,;=~%", errors="replace"), urlencode(values, True, errors="replace"))

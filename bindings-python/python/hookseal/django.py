@@ -116,7 +116,7 @@ def accept(receiver: Receiver, request: HttpRequest) -> WebhookEvent:
     if len(body) < announced:
         raise receiver.incomplete()
     scope: dict[str, Any] | None = getattr(request, "scope", None)
-    return receiver.accept(body, headers, wsgi_target(request.META) if scope is None else asgi_target(scope))
+    return receiver.accept(body, headers, lambda: asgi_target(scope) if scope else wsgi_target(request.META))
 
 
 def _answer(refusal: RefusedError) -> HttpResponse:

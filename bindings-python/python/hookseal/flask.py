@@ -60,7 +60,8 @@ def receive(verifier: Verifier, *, max_body: int = MAX_BODY, public_url: str | N
     What does not verify is answered 400, what is larger than `max_body` bytes (1 MiB) 413, a copy 425, and 503 when the
     replay guard has no room; the reason goes to the log. With a `ReplayGuard`, copies are let in again when the view
     raises or answers anything but 2xx. `public_url`, such as `"https://shop.example"`, serves schemes that sign the
-    URL. Raises `ConfigError` when an option can not be. The view may read `request.get_data()` again.
+    URL. Raises `ConfigError` when an option can not be. The view may read `request.get_data()` again. Where Flask-WTF
+    protects the whole application against CSRF, exempt the view.
     """
     receiver = Receiver(verifier, max_body=max_body, public_url=public_url)
 
@@ -69,7 +70,7 @@ def receive(verifier: Verifier, *, max_body: int = MAX_BODY, public_url: str | N
         def verified(*instance: Any, **values: Any) -> Response:
             headers = tuple(request.headers.items())
             try:
-                event = receiver.accept(_read(receiver, headers), headers, wsgi_target(request.environ))
+                event = receiver.accept(_read(receiver, headers), headers, lambda: wsgi_target(request.environ))
             except RefusedError as refusal:
                 return Response(REFUSED_JSON, refusal.status, refusal.headers, mimetype="application/json")
             with handling(event) as answered:

@@ -120,4 +120,4 @@ async def accept(receiver: Receiver, request: Request) -> WebhookEvent:
     except RuntimeError as error:
         raise consumed("A form parser or another reader of request.stream()") from error
     request._body = body.complete()
-    return receiver.accept(request._body, headers, asgi_target(request.scope))
+    return receiver.accept(request._body, headers, lambda: asgi_target(request.scope))
