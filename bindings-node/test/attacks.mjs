@@ -91,9 +91,9 @@ export async function stopsReading(url) {
 
 /**
  * `serve(verifier, options, handle, { eater })` serves `POST /hooks` on loopback: `handle(event)` for what verifies, then
- * 204; with `eater` behind something that parses every body.
+ * 204; with `eater` behind something that parses every body. Where `joinsHeaders`, a header that came twice is one.
  */
-export function underAttack(name, serve) {
+export function underAttack(name, serve, { joinsHeaders = false } = {}) {
   const withServer = async (options, handle, use, { verifier = {}, eater = false } = {}) => {
     const server = await serve(new Verifier({ secrets: SECRETS, ...verifier }), { onRefused: silent, ...options }, handle, { eater })
     try {
@@ -144,8 +144,10 @@ export function underAttack(name, serve) {
 
     test('takes no part of a body for the whole, and reads no more than the limit', async () => {
       const calls = []
-      await withServer({}, (event) => { calls.push(event) }, async (url) => {
+      const reasons = []
+      await withServer({ onRefused: ({ code }) => reasons.push(code) }, (event) => { calls.push(event) }, async (url) => {
         await refusesFragments(url)
+        assert.equal(reasons[0], joinsHeaders ? 'duplicate_timestamp' : 'malformed_header')
         await stopsReading(url)
         assert.deepEqual(calls, [])
         assert.equal(await statusOf(sign(url)), 204)

@@ -21,7 +21,7 @@ function appOf(verifier, options, handle, { eater = false } = {}) {
 }
 
 underAttack('Hono on Node', (...args) => listen(getRequestListener(appOf(...args).fetch)))
-underAttack('Hono on the Fetch API', (...args) => listen(bridge(appOf(...args).fetch)))
+underAttack('Hono on the Fetch API', (...args) => listen(bridge(appOf(...args).fetch)), { joinsHeaders: true })
 
 test('options that can not be are refused', () => refusesOptions(webhook))
 

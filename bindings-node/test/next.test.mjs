@@ -17,7 +17,7 @@ underAttack('Next', (verifier, options, handle, { eater }) => {
     if (eater) await request.text()
     return POST(request, context)
   }))
-})
+}, { joinsHeaders: true })
 
 test('options that can not be are refused', () => refusesOptions((verifier, options) => webhook(verifier, silent, options)))
 
