@@ -16,7 +16,6 @@ enum Proof {
 use Proof::{By, Not};
 
 const OUTBOX: Proof = Not("the durable outbox's");
-const HTTP2: Proof = Not("HTTP/2 only: waits");
 const FILES: &[(&str, &str)] = &[
     ("guard", "tests/guard.rs"),
     ("retry", "tests/retry.rs"),
@@ -216,10 +215,13 @@ const DELIVERIES: [(&str, Proof); 63] = [
     ("Retry-After of ages", By(&["retry::retry_after", "deliveries:retry-after-exponent"])),
     ("failures of servers", By(&["deliveries:transient-599", "deliveries:exhausted"])),
     ("impossible statuses", By(&["deliveries:status-000", "deliveries:status-999", "decisions:no-final-status-65535"])),
-    ("GOAWAY before the stream", HTTP2),
-    ("GOAWAY after the stream", HTTP2),
+    ("GOAWAY before the stream", By(&["http2::d_40_d_41_a_server_that_goes_away_is_asked_once_more"])),
+    ("GOAWAY after the stream", By(&["http2::d_40_d_41_a_server_that_goes_away_is_asked_once_more"])),
     ("RST_STREAM", By(&["http2::d_42_a_refused_stream_is_resent_once", "http2::d_42_another_reset_is_a_failure"])),
-    ("floods and windows", HTTP2),
+    (
+        "floods and windows",
+        By(&["http2::d_43_floods_and_closed_windows_end_in_time", "http2::a_large_head_is_refused_over_http2_too"]),
+    ),
     ("HTTP/2 in name only", By(&["http2::d_44_a_server_that_agrees_to_http2_and_speaks_another_is_no_http"])),
     ("idle connections", By(&["transport::an_idle_connection_is_closed_by_this_side"])),
     ("Connection: close", By(&["transport::a_connection_that_the_server_will_close_is_not_kept"])),

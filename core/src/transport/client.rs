@@ -19,6 +19,8 @@ use crate::{Result, retry::AttemptError};
 const POOL_IDLE: Duration = Duration::from_secs(4);
 pub(super) const MOST_HEADERS: usize = 100;
 pub(super) const LARGEST_HEAD: usize = 16 * 1024;
+/// What is larger is a protocol error; this leaves room to see that a head is too large.
+const LARGEST_HTTP2_HEAD: u32 = 64 * 1024;
 /// How many clients of single identities are kept.
 const MOST_IDENTITIES: usize = 256;
 
@@ -83,6 +85,7 @@ impl Clients {
             .dns_resolver(self.resolver.clone())
             .no_proxy()
             .http1_max_headers(MOST_HEADERS)
+            .http2_max_header_list_size(LARGEST_HTTP2_HEAD)
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(retry::never())

@@ -6,15 +6,19 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use hookseal::{
     retry::{AttemptError, Phase},
-    transport::{HttpOptions, HttpTransport},
+    transport::{HttpOptions, HttpTransport, Target, Transport},
 };
 use http::{Request, Response};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_rustls::server::TlsStream;
 
 use crate::{
@@ -135,11 +139,144 @@ async fn d_44_a_server_that_agrees_to_http2_and_speaks_another_is_no_http() {
     let mut config = authority.server(&["localhost"], |_| {});
     config.alpn_protocols = vec![b"h2".to_vec()];
     let address = serve_each(config, async |mut stream| {
-        use tokio::io::AsyncWriteExt;
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
         std::future::pending::<()>().await;
     })
     .await;
     let exchange = post(http2(&authority), "localhost", address).await;
     assert_failed(&exchange, AttemptError::HttpProtocol, Phase::Exchange);
+}
+
+/// A frame after RFC 9113, section 4.1.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+fn setting(id: u8, value: u32) -> Vec<u8> {
+    frame(4, 0, 0, &[&[0, id][..], &value.to_be_bytes()].concat())
+}
+
+/// A server that reads and says what it is told to, once, and then the rest again and again.
+async fn serve_frames(authority: &Authority, once: Vec<u8>, again: Vec<u8>) -> SocketAddr {
+    let mut config = authority.server(&["localhost"], |_| {});
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    serve_each(config, move |stream| {
+        let (once, again) = (once.clone(), again.clone());
+        async move {
+            let (mut reading, mut writing) = tokio::io::split(stream);
+            let read = async { while reading.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {} };
+            let write = async {
+                let _ = writing.write_all(&once).await;
+                while !again.is_empty() && writing.write_all(&again).await.is_ok() {}
+            };
+            tokio::join!(read, write);
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn d_43_floods_and_closed_windows_end_in_time() {
+    const LIMIT: Duration = Duration::from_millis(500);
+    let authority = Authority::new();
+    let (settings, ping) = (frame(4, 0, 0, &[]), frame(6, 0, 0, &[7; 8]));
+    // `:status: 200` by its index, without END_HEADERS; then one header that never ends.
+    let headers = frame(1, 0, 1, &[0x88]);
+    let rows = [
+        ("no stream is allowed", setting(3, 0), Vec::new(), AttemptError::ResponseTimeout),
+        ("no byte is allowed", setting(4, 0), Vec::new(), AttemptError::ResponseTimeout),
+        ("pings", settings.clone(), ping.repeat(100), AttemptError::ResponseTimeout),
+        ("settings", settings.clone(), settings.repeat(100), AttemptError::ResponseTimeout),
+        (
+            "continuations",
+            [settings.clone(), headers].concat(),
+            frame(9, 0, 1, &[0x88; 1024]),
+            AttemptError::HttpProtocol,
+        ),
+    ];
+    for (what, once, again, error) in rows {
+        let address = serve_frames(&authority, once, again).await;
+        let transport = HttpTransport::new(http2(&authority)).unwrap();
+        let target = Target::parse(&format!("https://localhost:{}/", address.port())).unwrap();
+        let (headers, body) = (http::HeaderMap::new(), Bytes::from_static(b"{}"));
+        let request = hookseal::transport::Request { target: &target, identity: None, headers, body, timeout: LIMIT };
+        let exchange = transport.send(request).await;
+        let failure = exchange.result.unwrap_err();
+        assert_eq!((failure.error, exchange.phase), (error, Phase::Exchange), "{what}: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_head_is_refused_over_http2_too() {
+    let authority = Authority::new();
+    let too_large = AttemptError::ResponseHeadTooLarge;
+    // hyper refuses the last one before it is read.
+    for (count, size, error) in
+        [(1, 17 * 1024, too_large), (101, 1, too_large), (1, 200 * 1024, AttemptError::HttpProtocol)]
+    {
+        let (address, _) = serve_both(&authority, move |_, _, mut respond| {
+            let mut answer = Response::builder().status(200);
+            for index in 0..count {
+                answer = answer.header(format!("x-{index}"), "x".repeat(size));
+            }
+            respond.send_response(answer.body(()).unwrap(), true).unwrap();
+        })
+        .await;
+        let exchange = post(http2(&authority), "localhost", address).await;
+        assert_failed(&exchange, error, Phase::Exchange);
+    }
+}
+
+/// A server whose first connection answers one request, then says on the next that it goes away, having taken the
+/// streams up to the one given. Later connections answer.
+async fn serve_until_it_goes(authority: &Authority, last: u32) -> (SocketAddr, Arc<AtomicUsize>) {
+    let connections = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&connections);
+    let mut config = authority.server(&["localhost"], |_| {});
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let address = serve_each(config, move |mut stream| {
+        let goes = counter.fetch_add(1, SeqCst) == 0;
+        async move {
+            stream.read_exact(&mut [0; 24]).await.unwrap();
+            stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+            while let Ok((kind, number)) = read_frame(&mut stream).await {
+                if kind == 1 && goes && number > 1 {
+                    let payload = [last.to_be_bytes(), [0; 4]].concat();
+                    stream.write_all(&frame(7, 0, 0, &payload)).await.unwrap();
+                    return;
+                }
+                if kind == 1 {
+                    // `:status: 204` by its index; the end of head and stream.
+                    stream.write_all(&frame(1, 5, number, &[0x89])).await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+    (address, connections)
+}
+
+/// The kind and the stream of the next frame.
+async fn read_frame(stream: &mut TlsStream<TcpStream>) -> std::io::Result<(u8, u32)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    stream.read_exact(&mut vec![0; length as usize]).await?;
+    Ok((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]])))
+}
+
+/// Whether it took the second request (3) or not (1): as when any kept connection closes, the answer did not begin.
+#[tokio::test]
+async fn d_40_d_41_a_server_that_goes_away_is_asked_once_more() {
+    let authority = Authority::new();
+    for last in [1, 3] {
+        let (address, connections) = serve_until_it_goes(&authority, last).await;
+        let transport = HttpTransport::new(http2(&authority)).unwrap();
+        for resent in [false, true] {
+            let exchange = post_as(&transport, None, "localhost", address).await;
+            assert_eq!((exchange.result.unwrap().status, exchange.resent), (204, resent), "{last}");
+        }
+        assert_eq!(connections.load(SeqCst), 2);
+    }
 }
