@@ -19,10 +19,14 @@ pub mod verify;
 mod engine;
 #[cfg(feature = "send")]
 pub mod guard;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 #[cfg(feature = "send")]
 pub mod retry;
 #[cfg(feature = "send")]
 pub mod sender;
+#[cfg(feature = "outbox")]
+mod store;
 #[cfg(feature = "send")]
 pub mod transport;
 

@@ -16,6 +16,9 @@ fn allowed(module: &str) -> Option<Vec<&'static str>> {
         "transport" => &["guard", "retry"],
         "engine" => &["sign", "ring", "scheme", "retry", "guard", "transport"],
         "sender" => &["engine", "sign", "retry", "guard", "transport", "ring", "scheme"],
+        // For TLS to a server.
+        "store" => &["transport"],
+        "outbox" => &["engine", "store", "sign", "retry", "guard", "transport", "ring", "scheme"],
         _ => return None,
     };
     Some([L0, rest].concat())
@@ -42,6 +45,14 @@ const ROOT: &[(&str, &str)] = &[
     ("Verifier", "verify"),
     ("ReplayGuard", "replay"),
     ("ReplayStore", "replay"),
+    ("Attempt", "engine"),
+    ("Endpoint", "engine"),
+    ("EndpointOptions", "engine"),
+    ("Event", "engine"),
+    ("RateLimit", "engine"),
+    ("SenderOptions", "engine"),
+    ("Status", "engine"),
+    ("RetryPolicy", "retry"),
 ];
 
 #[test]

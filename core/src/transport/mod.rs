@@ -19,6 +19,8 @@ use ::http::{HeaderMap, Uri};
 use bytes::Bytes;
 use url::Url;
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::tls::plain_config;
 pub use self::{
     http::{HttpOptions, HttpTransport},
     identity::Identity,

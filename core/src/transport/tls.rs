@@ -47,6 +47,13 @@ pub(super) fn config(
     Ok(config)
 }
 
+/// What a client of another service of ours needs: a server that the system's roots vouch for.
+#[cfg(feature = "postgres")]
+pub(crate) fn plain_config() -> Result<ClientConfig> {
+    config(Arc::new(with_system(RootCertStore::empty())), None, false)
+        .map_err(|error| Error::new(ErrorCode::Internal, format!("TLS: {error}")))
+}
+
 /// The system's root certificates, read now, beside the given ones.
 pub(super) fn with_system(mut roots: RootCertStore) -> RootCertStore {
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

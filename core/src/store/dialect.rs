@@ -1,0 +1,74 @@
+//! The words in which the two SQL dialects differ.
+
+/// Which SQL a database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only SQLite speaks it"))]
+    Sqlite,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only PostgreSQL speaks it"))]
+    Postgres,
+}
+
+impl Dialect {
+    /// Puts the dialect's words in the place of those in braces: `{p}` the tables' prefix, `{now}` the database's clock in
+    /// milliseconds, `{skip}` the lock of a row that nobody else has, `{key}` a growing primary key, `{blob}` bytes, `{lock}` a statement
+    /// that lets one transaction at a time pass it.
+    pub(crate) fn render(self, sql: &str, prefix: &str) -> String {
+        let [now, skip, key, blob, lock] = match self {
+            Self::Sqlite => [
+                "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+                "",
+                "INTEGER PRIMARY KEY AUTOINCREMENT",
+                "BLOB",
+                "SELECT 1",
+            ],
+            Self::Postgres => [
+                "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                "FOR UPDATE SKIP LOCKED",
+                "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+                "BYTEA",
+                // The digits have no meaning but to be the same in every process.
+                "SELECT pg_advisory_xact_lock(7086471955)",
+            ],
+        };
+        let mut out = String::with_capacity(sql.len() + 128);
+        let mut rest = sql;
+        while let Some(at) = rest.find(['{', '$']) {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix('$') {
+                out.push(if self == Self::Sqlite { '?' } else { '$' });
+                rest = after;
+                continue;
+            }
+            let end = rest.find('}').unwrap_or(rest.len() - 1);
+            out.push_str(match &rest[1..end] {
+                "p" => prefix,
+                "now" => now,
+                "skip" => skip,
+                "key" => key,
+                "blob" => blob,
+                "lock" => lock,
+                other => unreachable!("no dialect has the word {other:?}"),
+            });
+            rest = &rest[end + 1..];
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_parameters_are_replaced() {
+        let sql = "SELECT a FROM {p}t WHERE b <= {now} AND c = $1 {skip}";
+        assert_eq!(
+            Dialect::Sqlite.render(sql, "x_"),
+            "SELECT a FROM x_t WHERE b <= CAST(unixepoch('subsec') * 1000 AS INTEGER) AND c = ?1 "
+        );
+        assert_eq!(Dialect::Postgres.render("{blob} $12 {skip}", "x_"), "BYTEA $12 FOR UPDATE SKIP LOCKED");
+    }
+}

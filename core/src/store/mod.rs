@@ -1,0 +1,227 @@
+//! Where the outbox keeps its rows.
+//!
+//! A store runs batches of SQL statements, each batch in one durable transaction, and knows nothing of
+//! webhooks. The statements are the same for every store; [`Dialect`] has the few words that differ.
+
+mod dialect;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod schema;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod uri;
+
+use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+
+pub(crate) use self::dialect::Dialect;
+use crate::{Error, ErrorCode, Result};
+
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// A database that keeps its promises: a batch whose answer is `Ok` survives whatever happens to this process and,
+/// but for `memory:`, to the machine.
+pub(crate) trait Database: Send + Sync {
+    /// Runs the statements in one transaction, all or none, and answers with the rows of each.
+    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>>;
+
+    /// Runs one statement that changes nothing.
+    fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>>;
+
+    fn dialect(&self) -> Dialect;
+}
+
+/// One column of a row, or one parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Integer(i64),
+    Text(String),
+    Blob(Bytes),
+}
+
+pub(crate) type Row = Vec<Value>;
+
+/// SQL in the words of every dialect, with its parameters `$1` to `$n`, which come in this order.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) sql: Cow<'static, str>,
+    pub(crate) params: Vec<Value>,
+}
+
+/// A store that is ready for use: its schema is there.
+#[derive(Clone)]
+pub(crate) struct Store {
+    database: Arc<dyn Database>,
+    prefix: Arc<str>,
+    /// A file's path, beside which its key may lie.
+    pub(crate) file: Option<std::path::PathBuf>,
+    pub(crate) is_durable: bool,
+}
+
+impl Store {
+    /// Opens what a URI names: `sqlite:PATH`, `postgres://…`, `memory:`.
+    pub(crate) async fn open(uri: &str) -> Result<Self> {
+        let place = uri::parse(uri)?;
+        let prefix: Arc<str> = place.prefix.as_str().into();
+        let (database, file, is_durable): (Arc<dyn Database>, _, _) = match place.kind {
+            #[cfg(feature = "sqlite")]
+            uri::Kind::Memory => (Arc::new(sqlite::Sqlite::memory()?), None, false),
+            #[cfg(feature = "sqlite")]
+            uri::Kind::Sqlite(path) => (Arc::new(sqlite::Sqlite::open(&path)?), Some(path), true),
+            #[cfg(feature = "postgres")]
+            uri::Kind::Postgres(url) => (Arc::new(postgres::Postgres::connect(&url).await?), None, true),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            _ => return Err(invalid("this build of hookseal has no such store; see the features sqlite and postgres")),
+        };
+        let store = Self { database, prefix, file, is_durable };
+        schema::prepare(&store).await?;
+        Ok(store)
+    }
+
+    /// Runs the statements in one durable transaction.
+    pub(crate) async fn write(&self, batch: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        self.database.write(batch.into_iter().map(|it| self.in_dialect(it)).collect()).await
+    }
+
+    /// Runs one statement in a transaction of its own.
+    pub(crate) async fn change(&self, statement: Statement) -> Result<Vec<Row>> {
+        Ok(self.write(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    pub(crate) async fn read(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.database.read(self.in_dialect(statement)).await
+    }
+
+    /// The text of a statement as another program would run it.
+    pub(crate) fn render(&self, sql: &str) -> String {
+        self.database.dialect().render(sql, &self.prefix)
+    }
+
+    fn in_dialect(&self, statement: Statement) -> Statement {
+        Statement { sql: self.render(&statement.sql).into(), params: statement.params }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// Makes a statement: `sql!("SELECT … WHERE id = $1", id)`.
+macro_rules! sql {
+    ($text:expr $(, $param:expr)* $(,)?) => {
+        $crate::store::Statement { sql: $text.into(), params: vec![$($crate::store::Value::from($param)),*] }
+    };
+}
+pub(crate) use sql;
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(is: bool) -> Self {
+        Self::Integer(is.into())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(bytes: Bytes) -> Self {
+        Self::Blob(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Blob(bytes.into())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Takes a row apart, column by column.
+pub(crate) struct Columns(std::vec::IntoIter<Value>);
+
+impl Columns {
+    pub(crate) fn of(row: Row) -> Self {
+        Self(row.into_iter())
+    }
+
+    pub(crate) fn integer(&mut self) -> Result<i64> {
+        self.optional_integer()?.ok_or_else(unreadable)
+    }
+
+    pub(crate) fn optional_integer(&mut self) -> Result<Option<i64>> {
+        match self.0.next() {
+            Some(Value::Integer(number)) => Ok(Some(number)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(unreadable()),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String> {
+        self.optional_text()?.ok_or_else(unreadable)
+    }
+
+    pub(crate) fn optional_text(&mut self) -> Result<Option<String>> {
+        match self.0.next() {
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(unreadable()),
+        }
+    }
+
+    pub(crate) fn blob(&mut self) -> Result<Bytes> {
+        self.optional_blob()?.ok_or_else(unreadable)
+    }
+
+    pub(crate) fn optional_blob(&mut self) -> Result<Option<Bytes>> {
+        match self.0.next() {
+            Some(Value::Blob(bytes)) => Ok(Some(bytes)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(unreadable()),
+        }
+    }
+}
+
+/// A row that no version of this library wrote.
+pub(crate) fn unreadable() -> Error {
+    Error::new(ErrorCode::StorageUnavailable, "the store holds a row that can not be read")
+}
+
+pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorCode::InvalidConfig, message)
+}

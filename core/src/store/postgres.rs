@@ -1,0 +1,217 @@
+//! PostgreSQL: short transactions over a few connections, without anything that a pooler in transaction mode would lose.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio_postgres::{
+    Client, Config, Row as PgRow,
+    error::SqlState,
+    types::{IsNull, ToSql, Type, to_sql_checked},
+};
+
+use super::{Answer, Database, Dialect, Row, Statement, Value, invalid};
+use crate::{Error, ErrorCode, Result, transport};
+
+const CONNECTIONS: usize = 8;
+/// How long a free connection is waited for.
+const WAIT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often a transaction that others got in the way of is run.
+const TRIES: usize = 3;
+
+pub(super) struct Postgres {
+    config: Config,
+    tls: tokio_postgres_rustls::MakeRustlsConnect,
+    free: Semaphore,
+    idle: Mutex<Vec<Client>>,
+}
+
+/// A connection in use; one that is not given back is closed.
+struct Lease<'a> {
+    client: Client,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Postgres {
+    pub(super) async fn connect(url: &str) -> Result<Self> {
+        let mut config: Config = url.parse().map_err(|error| invalid(format!("the PostgreSQL URI: {error}")))?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("hookseal");
+        }
+        let tls = tokio_postgres_rustls::MakeRustlsConnect::new(transport::plain_config()?);
+        let database =
+            Self { config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::new(Vec::with_capacity(CONNECTIONS)) };
+        let commits = database.read(super::sql!("SHOW synchronous_commit")).await?;
+        if let Some([Value::Text(setting)]) = commits.first().map(Vec::as_slice) {
+            if setting == "off" {
+                return Err(invalid(
+                    "synchronous_commit is off, so a commit may be lost; add options=-csynchronous_commit%3Don to the URI",
+                ));
+            }
+        }
+        Ok(database)
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>> {
+        let place = tokio::time::timeout(WAIT, self.free.acquire()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Error::new(ErrorCode::StorageBusy, "every connection to PostgreSQL is in use"));
+        };
+        let idle = loop {
+            match self.idle.lock().await.pop() {
+                Some(client) if client.is_closed() => {}
+                found => break found,
+            }
+        };
+        let client = match idle {
+            Some(client) => client,
+            None => {
+                let (client, connection) =
+                    self.config.connect(self.tls.clone()).await.map_err(|error| failure(&error))?;
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::warn!(%error, "a connection to PostgreSQL broke");
+                    }
+                });
+                client
+            }
+        };
+        Ok(Lease { client, _place: place })
+    }
+
+    async fn give_back(&self, lease: Lease<'_>) {
+        self.idle.lock().await.push(lease.client);
+    }
+
+    /// A lease that is dropped half way closes its connection, and with it the transaction.
+    async fn transact(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+        let lease = self.lease().await?;
+        let run = async {
+            lease.client.batch_execute("BEGIN").await?;
+            let mut found = Vec::with_capacity(batch.len());
+            for statement in batch {
+                found.push(query(&lease.client, statement).await?);
+            }
+            lease.client.batch_execute("COMMIT").await?;
+            Ok(found)
+        };
+        match run.await {
+            Ok(found) => {
+                self.give_back(lease).await;
+                Ok(found)
+            }
+            Err(error) => {
+                let error: tokio_postgres::Error = error;
+                if lease.client.batch_execute("ROLLBACK").await.is_ok() {
+                    self.give_back(lease).await;
+                }
+                Err(failure(&error))
+            }
+        }
+    }
+}
+
+impl Database for Postgres {
+    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
+        Box::pin(async move {
+            for _ in 1..TRIES {
+                match self.transact(&batch).await {
+                    Err(error) if error.code() == ErrorCode::StorageBusy => {}
+                    result => return result,
+                }
+            }
+            self.transact(&batch).await
+        })
+    }
+
+    fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>> {
+        Box::pin(async move {
+            let lease = self.lease().await?;
+            let found = query(&lease.client, &statement).await.map_err(|error| failure(&error))?;
+            self.give_back(lease).await;
+            Ok(found)
+        })
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+}
+
+/// Runs an unnamed statement: poolers lose named ones.
+async fn query(client: &Client, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let params: Vec<(&(dyn ToSql + Sync), Type)> = statement
+        .params
+        .iter()
+        .map(|value| {
+            let kind = match value {
+                Value::Null => Type::UNKNOWN,
+                Value::Integer(_) => Type::INT8,
+                Value::Text(_) => Type::TEXT,
+                Value::Blob(_) => Type::BYTEA,
+            };
+            (value as &(dyn ToSql + Sync), kind)
+        })
+        .collect();
+    let rows = client.query_typed(&*statement.sql, &params).await?;
+    rows.iter().map(columns).collect()
+}
+
+fn columns(row: &PgRow) -> Result<Row, tokio_postgres::Error> {
+    let value = |at: usize| {
+        Ok(match *row.columns()[at].type_() {
+            Type::INT8 => row.try_get::<_, Option<i64>>(at)?.map_or(Value::Null, Value::Integer),
+            Type::INT4 => row.try_get::<_, Option<i32>>(at)?.map_or(Value::Null, |it| Value::Integer(it.into())),
+            Type::TEXT | Type::VARCHAR => row.try_get::<_, Option<String>>(at)?.map_or(Value::Null, Value::Text),
+            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(at)?.map_or(Value::Null, |it| Value::Blob(it.into())),
+            _ => Value::Null,
+        })
+    };
+    (0..row.len()).map(value).collect()
+}
+
+impl ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(number) => number.to_sql(kind, out),
+            Self::Text(text) => text.to_sql(kind, out),
+            Self::Blob(bytes) => (&**bytes).to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn failure(error: &tokio_postgres::Error) -> Error {
+    let code = match error.code() {
+        Some(state) if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(state) => {
+            ErrorCode::StorageBusy
+        }
+        Some(state) if [SqlState::LOCK_NOT_AVAILABLE, SqlState::TOO_MANY_CONNECTIONS].contains(state) => {
+            ErrorCode::StorageBusy
+        }
+        Some(state) if [SqlState::DISK_FULL, SqlState::OUT_OF_MEMORY].contains(state) => ErrorCode::StorageFull,
+        Some(state) if *state == SqlState::UNIQUE_VIOLATION => ErrorCode::Conflict,
+        Some(state) if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(state) => {
+            ErrorCode::InvalidConfig
+        }
+        _ => ErrorCode::StorageUnavailable,
+    };
+    let mut text = format!("PostgreSQL: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    Error::new(code, text)
+}

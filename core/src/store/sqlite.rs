@@ -1,0 +1,267 @@
+//! SQLite: one writer with group commit, readers beside it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+
+use rusqlite::{
+    Connection, OpenFlags, TransactionBehavior, params_from_iter,
+    types::{ToSql, ToSqlOutput, ValueRef},
+};
+use tokio::sync::oneshot;
+
+use super::{Answer, Database, Dialect, Row, Statement, Value, invalid};
+use crate::{Error, ErrorCode, Result};
+
+/// How long a lock of another process is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+/// How many batches share one commit.
+const GROUP: usize = 256;
+const READERS: usize = 2;
+/// Kept prepared on each connection.
+const PREPARED: usize = 128;
+/// File systems on which SQLite's locks do not hold, as `/proc/mounts` names them.
+const NETWORKED: [&str; 6] = ["nfs", "nfs4", "cifs", "smb3", "9p", "afs"];
+
+pub(super) struct Sqlite {
+    writer: mpsc::Sender<Job>,
+    /// None where only the writer's connection sees the tables.
+    readers: Option<mpsc::Sender<Job>>,
+}
+
+struct Job {
+    batch: Vec<Statement>,
+    answer: oneshot::Sender<Result<Vec<Vec<Row>>>>,
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it where there is none.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        check_folder(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_CREATE)
+            .and_then(|connection| configure(connection, true))
+            .map_err(|error| failure(&error))?;
+        let file = SameFile::new(path);
+        let (writer, jobs) = mpsc::channel();
+        start("hookseal-sqlite", move || write_all(connection, &jobs, file.as_ref()))?;
+        let (readers, jobs) = mpsc::channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..READERS {
+            let connection = Connection::open_with_flags(path, flags)
+                .and_then(|connection| configure(connection, true))
+                .map_err(|error| failure(&error))?;
+            let jobs = Arc::clone(&jobs);
+            start("hookseal-reader", move || read_all(&connection, &jobs))?;
+        }
+        Ok(Self { writer, readers: Some(readers) })
+    }
+
+    /// A store that ends with this process.
+    pub(super) fn memory() -> Result<Self> {
+        let connection = Connection::open_in_memory()
+            .and_then(|connection| configure(connection, false))
+            .map_err(|error| failure(&error))?;
+        let (writer, jobs) = mpsc::channel();
+        start("hookseal-memory", move || write_all(connection, &jobs, None))?;
+        Ok(Self { writer, readers: None })
+    }
+
+    async fn ask(queue: &mpsc::Sender<Job>, batch: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        let (answer, answered) = oneshot::channel();
+        queue.send(Job { batch, answer }).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Database for Sqlite {
+    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
+        Box::pin(Self::ask(&self.writer, batch))
+    }
+
+    fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>> {
+        Box::pin(async move {
+            let queue = self.readers.as_ref().unwrap_or(&self.writer);
+            Ok(Self::ask(queue, vec![statement]).await?.pop().unwrap_or_default())
+        })
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map(|_| ()).map_err(|error| unavailable(format!("no thread could be started: {error}")))
+}
+
+fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    if is_file {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "fullfsync", true)?;
+    }
+    Ok(connection)
+}
+
+/// Runs what has come in since the last commit in one transaction, until every sender of jobs is gone.
+fn write_all(mut connection: Connection, jobs: &mpsc::Receiver<Job>, file: Option<&SameFile>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        group.extend(jobs.try_iter().take(GROUP - 1));
+        let results = match file.map_or(Ok(()), SameFile::check) {
+            Ok(()) => write_group(&mut connection, &group),
+            Err(error) => Err(error),
+        };
+        match results {
+            Ok(results) => {
+                for (job, result) in group.into_iter().zip(results) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = job.answer.send(result);
+                }
+            }
+            Err(error) => {
+                for job in group {
+                    let _ = job.answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// Each batch has a savepoint, so that one that fails takes no other with it.
+fn write_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Result<Vec<Vec<Row>>>>> {
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| failure(&error))?;
+    let mut results = Vec::with_capacity(group.len());
+    for job in group {
+        let step = |sql| transaction.prepare_cached(sql)?.execute([]).map(|_| ());
+        step("SAVEPOINT batch").map_err(|error| failure(&error))?;
+        let result = run(&transaction, &job.batch);
+        if result.is_err() {
+            step("ROLLBACK TO batch").map_err(|error| failure(&error))?;
+        }
+        step("RELEASE batch").map_err(|error| failure(&error))?;
+        results.push(result.map_err(|error| failure(&error)));
+    }
+    transaction.commit().map_err(|error| failure(&error))?;
+    Ok(results)
+}
+
+fn read_all(connection: &Connection, jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        let _ = job.answer.send(run(connection, &job.batch).map_err(|error| failure(&error)));
+    }
+}
+
+fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec<Row>>> {
+    batch
+        .iter()
+        .map(|statement| {
+            let mut prepared = connection.prepare_cached(&statement.sql)?;
+            let width = prepared.column_count();
+            let mut rows = prepared.query(params_from_iter(&statement.params))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
+            }
+            Ok(found)
+        })
+        .collect()
+}
+
+fn value(found: ValueRef<'_>) -> Value {
+    match found {
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec().into()),
+        ValueRef::Null | ValueRef::Real(_) => Value::Null,
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn failure(error: &rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode as Code;
+    let code = match error.sqlite_error_code() {
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => ErrorCode::StorageBusy,
+        Some(Code::DiskFull) => ErrorCode::StorageFull,
+        Some(Code::ConstraintViolation) => ErrorCode::Conflict,
+        _ => ErrorCode::StorageUnavailable,
+    };
+    Error::new(code, format!("SQLite: {error}"))
+}
+
+fn unavailable(message: String) -> Error {
+    Error::new(ErrorCode::StorageUnavailable, message)
+}
+
+fn gone() -> Error {
+    unavailable("the thread that writes to SQLite has ended".to_owned())
+}
+
+/// Whether the file that was opened is still the one that the path names: what is written to another is lost.
+struct SameFile {
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+impl SameFile {
+    #[cfg(unix)]
+    fn new(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let found = fs::metadata(path).ok()?;
+        Some(Self { path: path.to_owned(), id: (found.dev(), found.ino()) })
+    }
+
+    #[cfg(not(unix))]
+    fn new(_: &Path) -> Option<Self> {
+        None
+    }
+
+    fn check(&self) -> Result<()> {
+        match Self::new(&self.path) {
+            Some(now) if now.id == self.id => Ok(()),
+            _ => Err(unavailable("the file was moved, deleted or replaced while it was open".to_owned())),
+        }
+    }
+}
+
+fn check_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::canonicalize(folder)
+        .map_err(|error| unavailable(format!("the folder {} can not be used: {error}", folder.display())))?;
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let kind = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let (_, point, kind) = (words.next()?, words.next()?, words.next()?);
+            folder.starts_with(point).then_some((point.len(), kind))
+        })
+        .max_by_key(|(length, _)| *length);
+    match kind {
+        Some((_, kind)) if NETWORKED.contains(&kind) => {
+            Err(invalid(format!("SQLite's locks do not hold on {kind}; keep the file on a disk of this machine")))
+        }
+        _ => Ok(()),
+    }
+}

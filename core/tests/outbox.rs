@@ -1,0 +1,577 @@
+//! The outbox's promises, on every store that is there.
+
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use hookseal::{
+    EndpointOptions, ErrorCode, Event, RateLimit, RetryPolicy, SenderOptions, Status, Verifier,
+    outbox::{DeliveryFilter, Outbox, OutboxOptions, ParamStyle, Publication, SubscriptionOptions, SubscriptionStatus},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::Mutex,
+};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A receiver on loopback that answers as it is told, and remembers what came.
+struct Receiver {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    status: Arc<std::sync::atomic::AtomicU16>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/in", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let status = Arc::new(std::sync::atomic::AtomicU16::new(204));
+        let (log, answer) = (Arc::clone(&seen), Arc::clone(&status));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&answer)));
+            }
+        });
+        Self { url, seen, status }
+    }
+
+    fn answer(&self, status: u16) {
+        self.status.store(status, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    async fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().await.clone()
+    }
+
+    fn subscription(&self) -> SubscriptionOptions {
+        SubscriptionOptions {
+            url: self.url.clone(),
+            secrets: vec![SECRET.to_owned()],
+            ..SubscriptionOptions::default()
+        }
+    }
+}
+
+async fn serve(
+    mut stream: tokio::net::TcpStream,
+    log: Arc<Mutex<Vec<Seen>>>,
+    answer: Arc<std::sync::atomic::AtomicU16>,
+) -> Option<()> {
+    let mut buffer = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8(buffer[..end].to_vec()).ok()?;
+        let headers: Vec<_> = head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let length: usize =
+            headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok())?;
+        while buffer.len() < end + length {
+            stream.read_buf(&mut buffer).await.ok()?;
+        }
+        let body = buffer[end..end + length].to_vec();
+        buffer.drain(..end + length);
+        log.lock().await.push(Seen { headers, body });
+        let status = answer.load(std::sync::atomic::Ordering::SeqCst);
+        stream.write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").as_bytes()).await.ok()?;
+    }
+}
+
+fn options() -> OutboxOptions {
+    OutboxOptions {
+        encryption_key: Some("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".into()),
+        delivery: SenderOptions { allow_private: true, ..SenderOptions::default() },
+        ..OutboxOptions::default()
+    }
+}
+
+/// Every second of a schedule is a millisecond or so: the store's clock can not be told the time.
+fn soon(attempts: u32) -> RetryPolicy {
+    RetryPolicy::schedule(vec![Duration::from_millis(1); attempts as usize - 1])
+}
+
+fn event(kind: &str, id: &str) -> Event {
+    Event::json(kind, &serde_json::json!({ "id": id })).unwrap().id(id).unwrap()
+}
+
+/// One store for each test.
+struct Stores {
+    uris: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+fn stores(name: &str) -> Stores {
+    let folder = tempfile::tempdir().unwrap();
+    let mut uris = vec!["memory:".to_owned(), format!("sqlite:{}", folder.path().join("outbox.db").display())];
+    #[cfg(feature = "postgres")]
+    match std::env::var("HOOKSEAL_TEST_POSTGRES") {
+        Ok(url) => {
+            let between = if url.contains('?') { '&' } else { '?' };
+            uris.push(format!("{url}{between}prefix={name}_{}", std::process::id()));
+        }
+        Err(_) => println!("skipped: {name} on PostgreSQL (HOOKSEAL_TEST_POSTGRES names no server)"),
+    }
+    let _ = name;
+    Stores { uris, _folder: folder }
+}
+
+/// Makes a test of an async function that runs on every store.
+macro_rules! on_every_store {
+    ($($name:ident)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            for uri in stores(stringify!($name)).uris {
+                println!("{}: {}", stringify!($name), uri.split(':').next().unwrap());
+                tests::$name(&uri).await;
+            }
+        }
+    )+};
+}
+
+on_every_store! {
+    an_event_reaches_whom_it_is_for
+    an_id_is_stored_once
+    an_idempotency_key_is_an_event
+    a_failed_delivery_is_retried_and_dies
+    gone_disables_the_subscription
+    dead_letters_are_retried_and_purged
+    deliveries_of_a_paused_subscription_wait
+    an_ordering_key_keeps_order
+    lists_have_cursors
+    a_lost_worker_loses_nothing
+    a_stale_outcome_is_refused
+    a_rotated_secret_signs_beside_the_old_one
+    an_inline_delivery_needs_no_subscription
+    what_is_cancelled_is_not_sent
+    operational_events_are_events
+    two_workers_share_without_a_double_claim
+    a_rate_limit_is_one_for_all_workers
+    wrong_use_is_refused
+}
+
+mod tests {
+    use super::*;
+
+    async fn open(uri: &str) -> Outbox {
+        Outbox::open(uri, options()).await.unwrap()
+    }
+
+    async fn statuses(outbox: &Outbox) -> BTreeMap<&'static str, usize> {
+        let page = outbox.deliveries(&DeliveryFilter::default(), 1000, None).await.unwrap();
+        let mut counts = BTreeMap::new();
+        for item in page.items {
+            *counts.entry(item.status.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    pub(super) async fn an_event_reaches_whom_it_is_for(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let all = outbox.subscribe(receiver.subscription()).await.unwrap();
+        let orders = SubscriptionOptions { events: vec!["order.*".into()], ..receiver.subscription() };
+        let orders = outbox.subscribe(orders).await.unwrap();
+        let eu =
+            SubscriptionOptions { filters: [("region".to_owned(), "eu".to_owned())].into(), ..receiver.subscription() };
+        let eu = outbox.subscribe(eu).await.unwrap();
+        let acme = SubscriptionOptions { tenant: Some("acme".into()), ..receiver.subscription() };
+        let acme = outbox.subscribe(acme).await.unwrap();
+
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        outbox.publish(Publication::new(event("user.new", "evt_2")).metadata("region", "eu")).await.unwrap();
+        outbox.publish(Publication::new(event("order.paid", "evt_3")).tenant("acme")).await.unwrap();
+        let counts = outbox.worker(16).unwrap().run_until_idle().await.unwrap();
+        assert_eq!((counts.delivered, counts.dead, counts.stale), (5, 0, 0));
+
+        let page = outbox.deliveries(&DeliveryFilter::default(), 100, None).await.unwrap();
+        let mut got: Vec<_> =
+            page.items.iter().map(|it| (it.event_id.as_str(), it.subscription.clone().unwrap())).collect();
+        got.sort();
+        let mut wanted = vec![
+            ("evt_1", all.id.clone()),
+            ("evt_1", orders.id),
+            ("evt_2", all.id),
+            ("evt_2", eu.id),
+            ("evt_3", acme.id),
+        ];
+        wanted.sort();
+        assert_eq!(got, wanted);
+
+        let verifier = Verifier::builder().secrets([SECRET]).unwrap().build().unwrap();
+        for seen in receiver.seen().await {
+            let verified = verifier.verify(&seen.body, &seen.headers).unwrap();
+            assert!(page.items.iter().any(|it| verified.id() == Some(it.id.as_str())));
+        }
+    }
+
+    pub(super) async fn an_id_is_stored_once(uri: &str) {
+        let outbox = open(uri).await;
+        let first = outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let again = outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        assert_eq!((first.duplicate, again.duplicate, again.id.as_str()), (false, true, "evt_1"));
+        let other = Event::json("order.paid", &serde_json::json!({"id": "other"})).unwrap().id("evt_1").unwrap();
+        assert_eq!(outbox.publish(other).await.unwrap_err().code(), ErrorCode::Conflict);
+        assert_eq!(outbox.status().await.unwrap().events_waiting, 1);
+    }
+
+    pub(super) async fn an_idempotency_key_is_an_event(uri: &str) {
+        let outbox = open(uri).await;
+        let body = |id: &str| Event::bytes("order.paid", "{}").unwrap().id(id).unwrap();
+        let with_key = |id: &str| Publication::new(body(id)).idempotency_key("k");
+        assert!(!outbox.publish(with_key("evt_1")).await.unwrap().duplicate);
+        let again = outbox.publish(with_key("evt_2")).await.unwrap();
+        assert_eq!((again.id.as_str(), again.duplicate), ("evt_1", true));
+        assert!(!outbox.publish(with_key("evt_3").tenant("acme")).await.unwrap().duplicate, "keys are the tenant's");
+        let changed = Publication::new(event("order.paid", "evt_4")).idempotency_key("k");
+        assert_eq!(outbox.publish(changed).await.unwrap_err().code(), ErrorCode::Conflict);
+    }
+
+    pub(super) async fn a_failed_delivery_is_retried_and_dies(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        receiver.answer(500);
+        let options = SubscriptionOptions { retry: Some(soon(3)), ..receiver.subscription() };
+        outbox.subscribe(options).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        while worker.counts().dead == 0 {
+            worker.run_until_idle().await.unwrap();
+        }
+        let delivery = outbox.deliveries(&DeliveryFilter::default(), 10, None).await.unwrap().items.remove(0);
+        assert_eq!((delivery.status, delivery.attempts), (Status::Dead, 3));
+        assert_eq!(delivery.reason.unwrap().as_str(), "attempts_exhausted");
+        let attempts = outbox.attempts(&delivery.id).await.unwrap();
+        let numbers: Vec<_> = attempts.iter().map(|it| it["number"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        assert!(attempts.iter().all(|it| it["status_code"] == 500 && it["error"] == "http_status"));
+        let seen = receiver.seen().await;
+        assert!(seen.iter().all(|it| it.header("x-webhook-id") == delivery.id), "one id for all attempts");
+        assert_eq!(seen.iter().map(|it| it.header("x-webhook-attempt")).collect::<Vec<_>>(), ["1", "2", "3"]);
+    }
+
+    pub(super) async fn gone_disables_the_subscription(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        receiver.answer(410);
+        let id = outbox.subscribe(receiver.subscription()).await.unwrap().id;
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        worker.run_until_idle().await.unwrap();
+        let subscription = outbox.subscription(&id).await.unwrap();
+        assert_eq!((subscription.status, subscription.reason.as_deref()), (SubscriptionStatus::Disabled, Some("gone")));
+        outbox.publish(event("order.paid", "evt_2")).await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(statuses(&outbox).await, [("dead", 1)].into());
+        receiver.answer(204);
+        outbox.resume(&id).await.unwrap();
+        outbox.publish(event("order.paid", "evt_3")).await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(statuses(&outbox).await, [("dead", 1), ("delivered", 1)].into());
+    }
+
+    pub(super) async fn dead_letters_are_retried_and_purged(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        receiver.answer(413);
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        for (kind, id) in [("order.paid", "evt_1"), ("order.late", "evt_2"), ("user.new", "evt_3")] {
+            outbox.publish(event(kind, id)).await.unwrap();
+        }
+        let worker = outbox.worker(4).unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(statuses(&outbox).await, [("dead", 3)].into());
+        receiver.answer(204);
+        let orders = DeliveryFilter { event_type: Some("order.*".into()), ..DeliveryFilter::default() };
+        assert_eq!(outbox.retry_dead(&orders, true).await.unwrap(), 2);
+        assert_eq!(statuses(&outbox).await, [("dead", 3)].into(), "a dry run changes nothing");
+        assert_eq!(outbox.retry_dead(&orders, false).await.unwrap(), 2);
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(statuses(&outbox).await, [("dead", 1), ("delivered", 2)].into());
+        assert_eq!(outbox.purge_dead(Duration::from_secs(3600)).await.unwrap(), 0);
+        assert_eq!(outbox.purge_dead(Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(statuses(&outbox).await, [("delivered", 2)].into());
+    }
+
+    pub(super) async fn deliveries_of_a_paused_subscription_wait(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let id = outbox.subscribe(receiver.subscription()).await.unwrap().id;
+        outbox.pause(&id).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!((statuses(&outbox).await, receiver.seen().await.len()), ([("pending", 1)].into(), 0));
+        outbox.resume(&id).await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!((statuses(&outbox).await, receiver.seen().await.len()), ([("delivered", 1)].into(), 1));
+    }
+
+    pub(super) async fn an_ordering_key_keeps_order(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        for number in 0..20 {
+            let id = format!("evt_{number:02}");
+            outbox.publish(Publication::new(event("order.paid", &id)).ordering_key("order 7")).await.unwrap();
+        }
+        let worker = outbox.worker(8).unwrap();
+        while worker.counts().delivered < 20 {
+            worker.run_until_idle().await.unwrap();
+        }
+        let bodies: Vec<_> =
+            receiver.seen().await.iter().map(|it| String::from_utf8(it.body.clone()).unwrap()).collect();
+        let mut sorted = bodies.clone();
+        sorted.sort();
+        assert_eq!(bodies, sorted);
+    }
+
+    pub(super) async fn lists_have_cursors(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        for number in 0..5 {
+            outbox.publish(event("order.paid", &format!("evt_{number}"))).await.unwrap();
+        }
+        outbox.worker(4).unwrap().run_until_idle().await.unwrap();
+        let filter = DeliveryFilter { status: Some(Status::Delivered), ..DeliveryFilter::default() };
+        let mut ids = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = outbox.deliveries(&filter, 2, cursor.as_deref()).await.unwrap();
+            ids.extend(page.items.into_iter().map(|it| it.id));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+            let other = DeliveryFilter::default();
+            let error = outbox.deliveries(&other, 2, cursor.as_deref()).await.unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidConfig);
+        }
+        let total = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!((total, ids.len()), (5, 5));
+        for forged in ["", "1", "ffff.0011223344556677", "x.y"] {
+            assert!(outbox.deliveries(&filter, 2, Some(forged)).await.is_err(), "{forged}");
+        }
+    }
+
+    /// A worker that is dropped half way is as good as killed: the row is due again when its lease ends.
+    pub(super) async fn a_lost_worker_loses_nothing(uri: &str) {
+        let receiver = Receiver::start().await;
+        let quick = OutboxOptions {
+            lease: Duration::from_millis(600),
+            poll: Duration::from_millis(20),
+            delivery: SenderOptions { timeout: Duration::from_millis(500), ..options().delivery },
+            ..options()
+        };
+        let outbox = Outbox::open(uri, quick).await.unwrap();
+        let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/in", held.local_addr().unwrap());
+        let id = outbox.subscribe(SubscriptionOptions { url, ..receiver.subscription() }).await.unwrap().id;
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let lost = outbox.worker(1).unwrap();
+        let running = tokio::spawn({
+            let lost = lost.clone();
+            async move { lost.run().await }
+        });
+        let _connection = held.accept().await.unwrap();
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        drop(lost);
+        assert_eq!(outbox.status().await.unwrap().in_flight, 1);
+        outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
+        let worker = outbox.worker(1).unwrap();
+        let running = tokio::spawn({
+            let worker = worker.clone();
+            async move { worker.run().await }
+        });
+        while worker.counts().delivered == 0 {
+            tokio::task::yield_now().await;
+        }
+        worker.stop();
+        running.await.unwrap().unwrap();
+        assert_eq!(statuses(&outbox).await, [("delivered", 1)].into());
+    }
+
+    pub(super) async fn a_stale_outcome_is_refused(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/in", held.local_addr().unwrap());
+        let id = outbox.subscribe(SubscriptionOptions { url, ..receiver.subscription() }).await.unwrap().id;
+        outbox.publish(event("order.paid", "evt_2")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        let running = tokio::spawn({
+            let worker = worker.clone();
+            async move { worker.run().await }
+        });
+        let (mut stream, _) = held.accept().await.unwrap();
+        // The subscription goes while its receiver thinks, and with it the delivery.
+        outbox.unsubscribe(&id).await.unwrap();
+        let mut request = [0; 65_536];
+        let _ = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.1 204 X\r\n\r\n").await.unwrap();
+        while worker.counts().stale == 0 {
+            tokio::task::yield_now().await;
+        }
+        worker.stop();
+        running.await.unwrap().unwrap();
+        assert_eq!(statuses(&outbox).await, [("cancelled", 1), ("delivered", 2)].into());
+        assert_eq!(worker.counts().delivered, 2);
+    }
+
+    pub(super) async fn a_rotated_secret_signs_beside_the_old_one(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let id = outbox.subscribe(receiver.subscription()).await.unwrap().id;
+        let new = outbox.rotate_secret(&id, None, Duration::from_secs(3600)).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        outbox.worker(4).unwrap().run_until_idle().await.unwrap();
+        let seen = receiver.seen().await.remove(0);
+        for secret in [SECRET, new.expose()] {
+            let verifier = Verifier::builder().secrets([secret]).unwrap().build().unwrap();
+            verifier.verify(&seen.body, &seen.headers).unwrap();
+        }
+        assert_eq!(outbox.secrets(&id).await.unwrap().len(), 2);
+        outbox.rotate_secret(&id, None, Duration::ZERO).await.unwrap();
+    }
+
+    pub(super) async fn an_inline_delivery_needs_no_subscription(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let endpoint = || EndpointOptions {
+            url: receiver.url.clone(),
+            secrets: vec![SECRET.to_owned()],
+            ..EndpointOptions::default()
+        };
+        outbox.deliver(endpoint(), event("order.paid", "evt_1")).await.unwrap();
+        assert!(outbox.deliver(endpoint(), event("order.paid", "evt_1")).await.unwrap().duplicate);
+        outbox.worker(4).unwrap().run_until_idle().await.unwrap();
+        assert_eq!((statuses(&outbox).await, receiver.seen().await.len()), ([("delivered", 1)].into(), 1));
+        let secret_in_url = EndpointOptions { url: "http://169.254.169.254/".into(), ..endpoint() };
+        let refused = outbox.deliver(secret_in_url, event("order.paid", "evt_2")).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::BlockedAddress);
+    }
+
+    pub(super) async fn what_is_cancelled_is_not_sent(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let id = outbox.subscribe(receiver.subscription()).await.unwrap().id;
+        outbox.pause(&id).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        worker.run_until_idle().await.unwrap();
+        let delivery = outbox.deliveries(&DeliveryFilter::default(), 10, None).await.unwrap().items.remove(0);
+        assert_eq!(outbox.cancel(&delivery.id).await.unwrap().status, Status::Cancelled);
+        assert_eq!(outbox.cancel(&delivery.id).await.unwrap_err().code(), ErrorCode::NotFound);
+        outbox.resume(&id).await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(receiver.seen().await.len(), 0);
+        assert_eq!(outbox.retry(&delivery.id).await.unwrap().status, Status::Pending);
+        worker.run_until_idle().await.unwrap();
+        assert_eq!(receiver.seen().await.len(), 1);
+    }
+
+    pub(super) async fn operational_events_are_events(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let watcher = Receiver::start().await;
+        receiver.answer(410);
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        let own = SubscriptionOptions { events: vec!["hookseal.*".into()], ..watcher.subscription() };
+        let own = outbox.subscribe(own).await.unwrap();
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        let worker = outbox.worker(4).unwrap();
+        worker.run_until_idle().await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        outbox.send_test(&own.id).await.unwrap();
+        worker.run_until_idle().await.unwrap();
+        let mut kinds: Vec<_> = watcher.seen().await.iter().map(|it| it.header("x-webhook-event").to_owned()).collect();
+        kinds.sort();
+        assert_eq!(kinds, ["hookseal.delivery.dead", "hookseal.endpoint.disabled", "hookseal.test"]);
+    }
+
+    pub(super) async fn two_workers_share_without_a_double_claim(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        for _ in 0..5 {
+            outbox.subscribe(receiver.subscription()).await.unwrap();
+        }
+        for number in 0..40 {
+            outbox.publish(event("order.paid", &format!("evt_{number}"))).await.unwrap();
+        }
+        let workers = [outbox.worker(8).unwrap(), outbox.worker(8).unwrap()];
+        let running: Vec<_> = workers
+            .iter()
+            .map(|worker| {
+                let worker = worker.clone();
+                tokio::spawn(async move { worker.run().await })
+            })
+            .collect();
+        while workers.iter().map(|it| it.counts().delivered).sum::<u64>() < 200 {
+            tokio::task::yield_now().await;
+        }
+        for (worker, running) in workers.iter().zip(running) {
+            worker.stop();
+            running.await.unwrap().unwrap();
+        }
+        let mut ids: Vec<_> = receiver.seen().await.iter().map(|it| it.header("x-webhook-id").to_owned()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!((ids.len(), receiver.seen().await.len()), (200, 200));
+        assert_eq!(workers.iter().map(|it| it.counts().stale).sum::<u64>(), 0);
+    }
+
+    pub(super) async fn a_rate_limit_is_one_for_all_workers(uri: &str) {
+        let (outbox, receiver) = (open(uri).await, Receiver::start().await);
+        let limit = RateLimit::with_burst(0.01, 3).unwrap();
+        let options = SubscriptionOptions { rate_limit: Some(limit), ..receiver.subscription() };
+        outbox.subscribe(options).await.unwrap();
+        for number in 0..10 {
+            outbox.publish(event("order.paid", &format!("evt_{number}"))).await.unwrap();
+        }
+        for _ in 0..3 {
+            outbox.worker(8).unwrap().run_until_idle().await.unwrap();
+        }
+        assert_eq!(receiver.seen().await.len(), 3);
+    }
+
+    pub(super) async fn wrong_use_is_refused(uri: &str) {
+        let outbox = open(uri).await;
+        let code = |result: Result<(), hookseal::Error>| result.unwrap_err().code();
+        let to = |url: &str| SubscriptionOptions { url: url.into(), ..SubscriptionOptions::default() };
+        assert_eq!(code(outbox.subscribe(to("ftp://a.example")).await.map(drop)), ErrorCode::InvalidUrl);
+        assert_eq!(code(outbox.subscribe(to("http://169.254.169.254/")).await.map(drop)), ErrorCode::BlockedAddress);
+        let bad = SubscriptionOptions { events: vec!["a*".into()], ..to("http://127.0.0.1:9/") };
+        assert_eq!(code(outbox.subscribe(bad).await.map(drop)), ErrorCode::InvalidConfig);
+        assert_eq!(code(outbox.subscription("sub_x").await.map(drop)), ErrorCode::NotFound);
+        assert_eq!(code(outbox.unsubscribe("sub_x").await), ErrorCode::NotFound);
+        assert_eq!(code(outbox.pause("sub_x").await.map(drop)), ErrorCode::NotFound);
+        assert_eq!(code(outbox.delivery("msg_x").await.map(drop)), ErrorCode::NotFound);
+        assert_eq!(code(outbox.attempts("msg_x").await.map(drop)), ErrorCode::NotFound);
+        assert_eq!(code(outbox.retry("msg_x").await.map(drop)), ErrorCode::NotFound);
+        assert_eq!(code(outbox.worker(0).map(drop)), ErrorCode::InvalidConfig);
+        let empty = Publication::new(event("a", "evt_1")).tenant("");
+        assert_eq!(code(outbox.publish(empty).await.map(drop)), ErrorCode::InvalidConfig);
+        let (sql, params) =
+            outbox.publish_statement(&Publication::new(event("a", "evt_1")), ParamStyle::Numeric).unwrap();
+        assert!(sql.contains("$12") && !sql.contains('{'), "{sql}");
+        assert_eq!(params.len(), 12);
+    }
+}
