@@ -1,5 +1,6 @@
 //! Runs `spec/scenarios/decisions.json` and `plans.json`.
 #![cfg(feature = "send")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
