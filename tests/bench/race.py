@@ -3,7 +3,8 @@
     race.py BINDING CALLS CORE-COMMAND BINDING-COMMAND ROW...
 
 A row is `NAME:CALL:BYTES:TARGET`: both commands are started with CALL and BYTES as their last arguments (the core with
-the part of CALL before the first `-`), read a number of calls a line, and answer with the nanoseconds of one call.
+the part of CALL before the first `-`), read a number of calls a line, and answer with the nanoseconds of one call. BINDING is the name of the binding, or `BINDING/PEER` for a race with another
+peer than the core.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def race(core: Side, binding: Side, calls: int) -> tuple[float, float, list[floa
 
 def main() -> None:
     binding_name, calls, core_command, binding_command, *rows = sys.argv[1:]
+    binding_name, _, peer_name = binding_name.partition("/")
     print("```text")
-    print(f"{'':<34} {'bytes':>6}  {binding_name:>9} {'core':>9}  {'ratio':>6}  {'middle half':>13}  target")
+    print(f"{'':<34} {'bytes':>6}  {binding_name:>9} {peer_name or 'core':>9}  {'ratio':>6}  {'middle half':>13}  target")
     for row in rows:
         name, call, size, target = row.split(":")
         core = Side(core_command, call.split("-")[0], size)

@@ -21,6 +21,8 @@ import kotlinx.coroutines.runBlocking
  *                   sends standard input to a local receiver, prints the delivery
  *     tool turns CALL BYTES
  *                   takes turns with the core (tests/bench/race.py)
+ *     tool mac CALL BYTES
+ *                   the JDK's HMAC-SHA256 in place of the call
  */
 fun main(arguments: Array<String>) {
     when {
@@ -29,8 +31,9 @@ fun main(arguments: Array<String>) {
         arguments.size in 4..5 && arguments[0] == "send" ->
             send(arguments[1], arguments[2], arguments[3], arguments.getOrNull(4))
         arguments.size == 3 && arguments[0] == "turns" -> takeTurns(arguments[1], arguments[2].toInt())
+        arguments.size == 3 && arguments[0] == "mac" -> takeTurns("mac", arguments[2].toInt())
         else -> {
-            System.err.println("usage: tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES")
+            System.err.println("usage: tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES | mac CALL BYTES")
             exitProcess(2)
         }
     }
