@@ -12,10 +12,10 @@ import { PACKAGE, ROOT } from './support.mjs'
  * Runs a program until `stop`. `line` waits for the next line of its standard output, `logged` for what matches in
  * all that it wrote; after `stop`, `lines` are those that nobody waited for.
  */
-export async function serve(program, { cwd, args = [] } = {}) {
+export async function serve(program, { cwd, args = [], env = {} } = {}) {
   const child = fork(program, args, {
     cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: ['--import', join(PACKAGE, 'test/listening.mjs')],
-    env: { ...process.env, NODE_ENV: 'development', HOOKSEAL_SECRET: 'whsec_demo' },
+    env: { ...process.env, NODE_ENV: 'development', HOOKSEAL_SECRET: 'whsec_demo', ...env },
   })
   const server = { log: '', lines: [] }
   createInterface(child.stdout).on('line', (line) => server.lines.push(line))
