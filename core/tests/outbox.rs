@@ -133,7 +133,9 @@ fn stores(name: &str) -> Stores {
     match std::env::var("HOOKSEAL_TEST_POSTGRES") {
         Ok(url) => {
             let between = if url.contains('?') { '&' } else { '?' };
-            uris.push(format!("{url}{between}prefix={name}_{}", std::process::id()));
+            static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            uris.push(format!("{url}{between}prefix=t{}_{number}", std::process::id()));
         }
         Err(_) => println!("skipped: {name} on PostgreSQL (HOOKSEAL_TEST_POSTGRES names no server)"),
     }
