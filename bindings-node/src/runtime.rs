@@ -1,20 +1,30 @@
 //! The one tokio runtime of this process, started for the first sender, and promises of what runs on it.
 
-use std::{future::Future, sync::OnceLock};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use hookseal::{Error, ErrorCode, Result};
 use napi::{
     Env, JsValue,
     bindgen_prelude::{Either, PromiseRaw, ToNapiValue, retain_current_module_for_unload_safety},
 };
-use tokio::runtime::{Builder, Handle, Runtime};
+use napi_derive::napi;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::Notify,
+};
 
-use crate::error::{Failure, Tagged};
+use crate::{
+    error::{Failure, Tagged},
+    handle,
+};
 
 static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
 
 /// The runtime's handle.
-pub(crate) fn handle() -> Result<&'static Handle> {
+pub(crate) fn tokio() -> Result<&'static Handle> {
     let runtime = RUNTIME.get_or_init(|| {
         // Its threads outlive a worker that Node ends; the image must not be unloaded under them.
         retain_current_module_for_unload_safety();
@@ -28,14 +38,36 @@ pub(crate) fn handle() -> Result<&'static Handle> {
     runtime.as_ref().map(Runtime::handle).map_err(Clone::clone)
 }
 
+/// A way to end the wait for a promise, and not what it waits for.
+#[napi]
+pub fn abortion() -> u32 {
+    handle::keep(Arc::new(Notify::new()))
+}
+
+/// Ends the wait.
+#[napi]
+pub fn abort(abortion: u32) -> napi::Result<()> {
+    handle::with(abortion, |abortion: &Arc<Notify>| abortion.notify_one())
+}
+
 /// A promise of the work's result. It keeps the process alive until it is settled, and it is never rejected.
 pub(crate) fn promise<T>(
     env: Env,
+    abortion: Option<u32>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> napi::Result<PromiseRaw<'static, Tagged<T>>>
 where
     T: ToNapiValue + Send + 'static,
 {
+    let abortion: Option<Arc<Notify>> = abortion.map(handle::get).transpose()?;
+    let work = async move {
+        let Some(abortion) = abortion else { return work.await };
+        tokio::select! {
+            biased; // what is done is not lost
+            result = work => result,
+            () = abortion.notified() => Err(internal("the wait was aborted")),
+        }
+    };
     let (deferred, promise) = env.create_deferred()?;
     let promise = PromiseRaw::new(env.raw(), promise.raw());
     let settle = move |result: Result<T>| {
@@ -46,7 +78,7 @@ where
             })
         });
     };
-    match handle() {
+    match tokio() {
         Ok(runtime) => {
             let work = runtime.spawn(work);
             // A panic in the work ends only the work.

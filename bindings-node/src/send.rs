@@ -14,11 +14,12 @@ use hookseal::{
 };
 use napi::{
     Env,
-    bindgen_prelude::{Function, PromiseRaw},
+    bindgen_prelude::{Function, PromiseRaw, ToNapiValue},
     threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking,
 };
 use napi_derive::napi;
 use serde::Serialize;
+use tokio::task::AbortHandle;
 
 use crate::{
     error::{Tagged, tagged},
@@ -49,7 +50,13 @@ pub fn endpoint_id(endpoint: u32) -> napi::Result<String> {
 
 /// An event; its payload is copied once and then shared.
 #[napi]
-pub fn event(event_type: String, payload: &[u8], id: Option<String>, content_type: Option<String>) -> Tagged<u32> {
+pub fn event(
+    event_type: String,
+    payload: &[u8],
+    id: Option<String>,
+    content_type: Option<String>,
+    traceparent: Option<String>,
+) -> Tagged<u32> {
     tagged(|| {
         let mut event = Event::bytes(&event_type, payload.to_vec())?;
         if let Some(id) = &id {
@@ -58,50 +65,65 @@ pub fn event(event_type: String, payload: &[u8], id: Option<String>, content_typ
         if let Some(content_type) = &content_type {
             event = event.content_type(content_type)?;
         }
+        if let Some(traceparent) = &traceparent {
+            event = event.traceparent(traceparent)?;
+        }
         Ok(handle::keep(event))
     })
 }
 
-/// A sender with the notices that JavaScript has not taken yet.
-struct Courier {
-    sender: Sender,
-    notices: RefCell<Notices>,
+/// A sender from options in JSON.
+#[napi]
+pub fn sender(options: String) -> Tagged<u32> {
+    tagged(|| {
+        let options: SenderOptions = options_from_json(&options)?;
+        Sender::builder().options(options).runtime(runtime::tokio()?.clone()).build().map(handle::keep)
+    })
 }
 
-/// A sender from options in JSON. `wake` is called when there are notices to take; it keeps nothing alive.
-#[napi]
-pub fn sender(options: String, wake: Option<Function<'_, (), ()>>) -> napi::Result<Tagged<u32>> {
-    let made = (|| {
-        let options: SenderOptions = options_from_json(&options)?;
-        Sender::builder().options(options).runtime(runtime::handle()?.clone()).build()
-    })();
-    let sender = match made {
-        Ok(sender) => sender,
-        Err(error) => return Ok(tagged(|| Err(error))),
-    };
-    if let Some(wake) = wake {
-        let wake =
-            wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().max_queue_size::<1>();
-        let wake = wake.build()?;
-        let mut notices = sender.subscribe();
-        // A call that is dropped because one waits already loses nothing.
-        runtime::handle().map_err(|error| napi::Error::from_reason(error.to_string()))?.spawn(async move {
-            while notices.next().await.is_some() && !wake.aborted() {
-                wake.call((), NonBlocking);
-            }
-        });
+/// The notices of a sender that JavaScript has not taken yet: at most as many as [`Notices`] holds.
+struct Subscription {
+    notices: RefCell<Notices>,
+    waker: AbortHandle,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.waker.abort();
     }
+}
+
+/// Follows a sender from now on. `wake` is called when there are notices to take; it keeps nothing alive.
+#[napi]
+pub fn subscription(sender: u32, wake: Function<'_, (), ()>) -> napi::Result<u32> {
+    let sender = sender_of(sender)?;
+    let wake = wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().max_queue_size::<1>();
+    let wake = wake.build()?;
+    let mut told = sender.subscribe();
+    let runtime = runtime::tokio().map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    // A call that is dropped because one waits already loses nothing.
+    let waker = runtime.spawn(async move {
+        while told.next().await.is_some() && !wake.aborted() {
+            wake.call((), NonBlocking);
+        }
+    });
     let notices = RefCell::new(sender.subscribe());
-    Ok(tagged(|| Ok(handle::keep(Courier { sender, notices }))))
+    Ok(handle::keep(Subscription { notices, waker: waker.abort_handle() }))
 }
 
 /// The notices since the last call, in JSON.
 #[napi]
-pub fn sender_notices(sender: u32) -> napi::Result<Vec<String>> {
-    handle::with(sender, |courier: &Courier| {
-        let mut notices = courier.notices.borrow_mut();
+pub fn notices(subscription: u32) -> napi::Result<Vec<String>> {
+    handle::with(subscription, |subscription: &Subscription| {
+        let mut notices = subscription.notices.borrow_mut();
         std::iter::from_fn(|| next_now(&mut notices)).filter_map(|notice| write(&*notice).ok()).collect()
     })
+}
+
+/// How many notices were lost because nothing took them.
+#[napi]
+pub fn notices_dropped(subscription: u32) -> napi::Result<f64> {
+    handle::with(subscription, |subscription: &Subscription| seal::number(subscription.notices.borrow().dropped()))
 }
 
 fn next_now(notices: &mut Notices) -> Option<Arc<Notice>> {
@@ -121,7 +143,32 @@ pub fn sender_send(
 ) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
     let sender = sender_of(sender)?;
     let (endpoint, event): (Endpoint, Event) = (handle::get(endpoint)?, handle::get(event)?);
-    runtime::promise(env, async move { write(&sender.send(&endpoint, event).await?) })
+    runtime::promise(env, None, async move { write(&sender.send(&endpoint, event).await?) })
+}
+
+/// An object that gets its handle on JavaScript's thread.
+#[derive(Debug)]
+pub struct Kept<T>(T);
+
+impl<T: 'static> ToNapiValue for Kept<T> {
+    unsafe fn to_napi_value(env: napi::sys::napi_env, kept: Self) -> napi::Result<napi::sys::napi_value> {
+        // SAFETY: the caller's environment is live.
+        unsafe { u32::to_napi_value(env, handle::keep(kept.0)) }
+    }
+}
+
+/// Accepts an event, after a wait for room; a promise of the handle of its delivery.
+#[napi(ts_return_type = "Promise<Tagged<number>>")]
+pub fn sender_enqueue_waiting(
+    env: Env,
+    sender: u32,
+    endpoint: u32,
+    event: u32,
+    abortion: Option<u32>,
+) -> napi::Result<PromiseRaw<'static, Tagged<Kept<Handle>>>> {
+    let sender = sender_of(sender)?;
+    let (endpoint, event): (Endpoint, Event) = (handle::get(endpoint)?, handle::get(event)?);
+    runtime::promise(env, abortion, async move { sender.enqueue_waiting(&endpoint, event).await.map(Kept) })
 }
 
 /// Delivers many events, each to the endpoint at its place; a promise of the deliveries in JSON.
@@ -138,7 +185,7 @@ pub fn sender_send_many(
         .zip(events)
         .map(|(endpoint, event)| Ok((handle::get(endpoint)?, handle::get(event)?)))
         .collect::<napi::Result<Vec<(Endpoint, Event)>>>()?;
-    runtime::promise(env, async move { write(&sender.send_many(items).await?) })
+    runtime::promise(env, None, async move { write(&sender.send_many(items).await?) })
 }
 
 /// Accepts an event and gives the handle of its delivery.
@@ -151,16 +198,21 @@ pub fn sender_enqueue(sender: u32, endpoint: u32, event: u32) -> napi::Result<Ta
 
 /// Waits until nothing is left to deliver, or for so many seconds.
 #[napi(ts_return_type = "Promise<Tagged<boolean>>")]
-pub fn sender_flush(env: Env, sender: u32, timeout: Option<f64>) -> napi::Result<PromiseRaw<'static, Tagged<bool>>> {
+pub fn sender_flush(
+    env: Env,
+    sender: u32,
+    timeout: Option<f64>,
+    abortion: Option<u32>,
+) -> napi::Result<PromiseRaw<'static, Tagged<bool>>> {
     let sender = sender_of(sender)?;
-    runtime::promise(env, async move { Ok(sender.flush(limit("timeout", timeout)?).await) })
+    runtime::promise(env, abortion, async move { Ok(sender.flush(limit("timeout", timeout)?).await) })
 }
 
 /// Stops a sender; a promise of the unfinished deliveries in JSON.
 #[napi(ts_return_type = "Promise<Tagged<string>>")]
 pub fn sender_close(env: Env, sender: u32, grace: f64) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
     let sender = sender_of(sender)?;
-    runtime::promise(env, async move { write(&sender.close(seal::duration("grace", grace)?).await) })
+    runtime::promise(env, None, async move { write(&sender.close(seal::duration("grace", grace)?).await) })
 }
 
 /// How many accepted deliveries are not finished.
@@ -183,9 +235,13 @@ pub fn delivery_now(delivery: u32) -> napi::Result<Tagged<String>> {
 
 /// Waits for a delivery's end; a promise of it in JSON.
 #[napi(ts_return_type = "Promise<Tagged<string>>")]
-pub fn delivery_wait(env: Env, delivery: u32) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
+pub fn delivery_wait(
+    env: Env,
+    delivery: u32,
+    abortion: Option<u32>,
+) -> napi::Result<PromiseRaw<'static, Tagged<String>>> {
     let handle: Handle = handle::get(delivery)?;
-    runtime::promise(env, async move { write(&handle.wait().await) })
+    runtime::promise(env, abortion, async move { write(&handle.wait().await) })
 }
 
 /// Makes no further attempt.
@@ -201,7 +257,7 @@ pub fn standard_retry_policy() -> Tagged<String> {
 }
 
 fn sender_of(handle: u32) -> napi::Result<Sender> {
-    handle::with(handle, |courier: &Courier| courier.sender.clone())
+    handle::get(handle)
 }
 
 fn limit(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {

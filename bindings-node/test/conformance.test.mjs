@@ -5,13 +5,16 @@ import { test } from 'node:test'
 
 import * as hookseal from 'hookseal'
 import { errorOf } from '../dist/errors.js'
-import { signVector, verifyVector } from './vectors.mjs'
+import { edge, withoutEdge } from './support.mjs'
+import { vectorsOf } from './vectors.mjs'
 
 const SPEC = new URL('../../spec/', import.meta.url)
 const read = (path) => JSON.parse(readFileSync(new URL(path, SPEC), 'utf8'))
-const RUNNERS = { 'verify-1': verifyVector, 'sign-1': signVector }
+const BUILDS = { addon: { package: hookseal }, edge: { package: edge, skip: withoutEdge } }
 
-test('every vector gets its verdict', () => {
+for (const [build, options] of Object.entries(BUILDS)) test(`every vector gets its verdict from the ${build}`, options, () => {
+  const { signVector, verifyVector } = vectorsOf(options.package)
+  const runners = { 'verify-1': verifyVector, 'sign-1': signVector }
   const files = readdirSync(new URL('vectors', SPEC)).filter((name) => name.endsWith('.json'))
   const failures = []
   let listed = 0
@@ -20,20 +23,21 @@ test('every vector gets its verdict', () => {
     const { schema, tests } = read(`vectors/${name}`)
     listed += tests.length
     for (const vector of tests) {
-      const verdict = RUNNERS[schema](vector)
+      const verdict = runners[schema](vector)
       run += 1
       if (!agrees(vector.expect, verdict)) {
         failures.push(`${vector.id} (${vector.comment}; ${vector.flags}): expected ${JSON.stringify(vector.expect)}, got ${JSON.stringify(verdict)}`)
       }
     }
   }
-  console.log(`conformance: ${run} vectors`)
+  console.log(`conformance: ${run} vectors, ${build}`)
   assert.equal(run, listed)
   assert.ok(run > 300, 'the corpus has shrunk')
   assert.deepEqual(failures, [])
 })
 
-test('the container of the headers and of the body does not matter', () => {
+for (const [build, options] of Object.entries(BUILDS)) test(`the container of the headers and of the body does not matter to the ${build}`, options, () => {
+  const { verifyVector } = vectorsOf(options.package)
   let compared = 0
   for (const name of readdirSync(new URL('vectors', SPEC))) {
     const { schema, tests } = read(`vectors/${name}`)

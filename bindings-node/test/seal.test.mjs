@@ -68,13 +68,16 @@ test('bytes that are no UTF-8 and a byte order mark are bytes like others', () =
 })
 
 test('what is no body says how to get the raw one', () => {
-  for (const body of [{ id: 42 }, [1], null, undefined, 42, 1n, true, new Date(), () => {}, new Uint16Array(2), new DataView(new ArrayBuffer(2))]) {
+  for (const body of [{ id: 42 }, [1], null, undefined, 42, 1n, true, new Date(), () => {}, new Map(), { [Symbol.toStringTag]: 'Uint8Array' }]) {
     assert.throws(() => verifier.verify(body, headers, { now: NOW }), (error) => {
       is(VerificationError, 'body_not_bytes')(error)
       for (const framework of ['Express', 'Fastify', 'Next']) assert.match(error.message, new RegExp(framework))
       return true
     })
     assert.throws(() => signer.sign(body), is(VerificationError, 'body_not_bytes'))
+  }
+  for (const body of [new Uint16Array(2), new DataView(new ArrayBuffer(2))]) {
+    assert.throws(() => verifier.verify(body, headers, { now: NOW }), (error) => is(VerificationError, 'body_not_bytes')(error) && /byteOffset/.test(error.message))
   }
   assert.throws(() => verifier.verify('\ud800', headers, { now: NOW }), is(VerificationError, 'body_not_bytes'))
 })

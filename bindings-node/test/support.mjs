@@ -8,6 +8,12 @@ export const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DEADLINE = 30_000
 
+/** The edge build, and why it is not there where it is not. */
+export const edge = await import('hookseal/edge').catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+})
+export const withoutEdge = edge === undefined && 'the edge build was not built: it needs wasm32 for Rust (bindings-node/wasm/build)'
+
 /** Runs a program and gives what it wrote; a program that does not end by itself is killed and fails. */
 export async function run(command, args, { input = '', ...options } = {}) {
   const child = spawn(command, args, { cwd: PACKAGE, ...options, timeout: DEADLINE, killSignal: 'SIGKILL' })

@@ -22,7 +22,7 @@ export function bytesOf(body: unknown): Uint8Array {
   }
   // One that was transferred away has no bytes any more, and no view either.
   if (isArrayBuffer(body)) return body.byteLength === 0 ? NO_BYTES : new Uint8Array(body)
-  if (ArrayBuffer.isView(body)) throw errorOf('body_not_bytes', 'the body is a view of another type than Uint8Array')
+  if (ArrayBuffer.isView(body)) throw errorOf('body_not_bytes', 'the body is a view of another type; pass new Uint8Array(view.buffer, view.byteOffset, view.byteLength)')
   throw errorOf('body_not_bytes', NOT_BYTES)
 }
 

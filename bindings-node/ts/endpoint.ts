@@ -26,6 +26,8 @@ export interface EndpointOptions {
   rateLimit?: RateLimit | undefined
   basicAuth?: { username: string; password: string } | undefined
   bearer?: string | undefined
+  /** For mutual TLS: one PEM text with the certificate chain and its private key, in place of the sender's. */
+  identity?: string | undefined
 }
 
 /** A receiver, checked and with its keys prepared: make it once where many events go to it. */
@@ -33,7 +35,7 @@ export class Endpoint extends Owner {
   constructor(options: EndpointOptions) {
     checkOptions(options, {
       url: 'string', secrets: 'any', scheme: 'any', signer: 'any', headers: 'object', id: 'string', timeout: 'number',
-      retry: 'object', rateLimit: 'any', basicAuth: 'object', bearer: 'string',
+      retry: 'object', rateLimit: 'any', basicAuth: 'object', bearer: 'string', identity: 'string',
     })
     const { secrets, scheme, signer, headers, basicAuth, ...others } = options
     for (const [name, value] of Object.entries(headers ?? {})) {

@@ -1,8 +1,10 @@
 import native = require('../native.js')
+import { checkSignal, until } from './abort.js'
 import { bytesOf, checkOptions, isShared, optionalTextOf } from './convert.js'
 import { recordOf, type Delivery, type SenderEvent } from './delivery.js'
 import { Endpoint, type EndpointOptions } from './endpoint.js'
 import { errorOf, unwrap, WebhookError } from './errors.js'
+import { SenderEvents } from './events.js'
 import { adopt, handleOf, Owner } from './handle.js'
 import { jsonOf, toSnakeCase } from './json.js'
 import { isArrayBuffer, isUint8Array, utf8Of } from './platform.js'
@@ -37,8 +39,30 @@ export interface SenderOptions {
   /** Root certificates beside the system's, as PEM texts. */
   extraRoots?: readonly string[] | undefined
   userAgent?: string | undefined
+  /** For mutual TLS: one PEM text with the certificate chain and its private key. */
+  identity?: string | undefined
+  /** A proxy for everything, `http://[user:password@]host[:port]`; it looks the host names up. */
+  proxy?: string | undefined
+  /** Offers HTTP/2 to `https` receivers. */
+  http2?: boolean | undefined
+  /** What the names of the sender's own headers begin with: `X-Webhook-`. A scheme's keep their names. */
+  headerPrefix?: string | undefined
+  /** Full names for some of them. */
+  headerNames?: HeaderNameOptions | undefined
   /** Is told what happens; what it throws is reported as a warning of the process. */
   onEvent?: ((event: SenderEvent) => void) | undefined
+}
+
+/** Names of the headers that tell a receiver about its delivery. */
+export interface HeaderNameOptions {
+  /** The delivery's id: `X-Webhook-Id`. */
+  id?: string | undefined
+  /** The event type: `X-Webhook-Event`. */
+  event?: string | undefined
+  /** The moment of the attempt: `X-Webhook-Timestamp`. */
+  timestamp?: string | undefined
+  /** The number of the attempt: `X-Webhook-Attempt`. */
+  attempt?: string | undefined
 }
 
 /** Bytes and strings are sent as they are; anything else as its `JSON.stringify`. */
@@ -49,6 +73,23 @@ export interface EventOptions {
   id?: string | undefined
   /** `application/json` unless given. */
   contentType?: string | undefined
+  /** A W3C Trace Context, sent as the header `traceparent`. */
+  traceparent?: string | undefined
+}
+
+export interface SendOptions extends EventOptions {
+  /** Aborting it rejects the promise with the signal's reason, and nothing more is attempted for the delivery. */
+  signal?: AbortSignal | undefined
+}
+
+export interface WaitOptions {
+  /** Aborting it rejects the promise with the signal's reason. What was waited for goes on. */
+  signal?: AbortSignal | undefined
+}
+
+export interface FlushOptions extends WaitOptions {
+  /** The longest wait, in seconds. */
+  timeout?: number | undefined
 }
 
 /** One item of `sendMany`: an endpoint, an event type, a payload and options. */
@@ -60,7 +101,8 @@ let watching = false
 
 /** Delivers events: signed, retried, and without one endpoint holding up another. Keep it, and close it. */
 export class Sender extends Owner {
-  readonly #onEvent: ((event: SenderEvent) => void) | undefined
+  readonly #told: SenderEvents | undefined
+  readonly #followers = new Set<WeakRef<SenderEvents>>()
   readonly #self: WeakRef<Sender>
 
   constructor(options: SenderOptions = {}) {
@@ -68,27 +110,38 @@ export class Sender extends Owner {
       retry: 'object', allowPrivate: 'boolean', allowSubnets: 'object', allowPorts: 'object', httpsOnly: 'boolean',
       timeout: 'number', connectTimeout: 'number', maxInFlight: 'number', maxInFlightPerEndpoint: 'number',
       maxQueued: 'number', maxQueuedBytes: 'number', rateLimit: 'any', breaker: 'object', extraRoots: 'object',
-      userAgent: 'string', onEvent: 'function',
+      userAgent: 'string', identity: 'string', proxy: 'string', http2: 'boolean', headerPrefix: 'string',
+      headerNames: 'object', onEvent: 'function',
     })
     const { onEvent, ...others } = options
-    let self: WeakRef<Sender> | undefined
-    const wake = onEvent && (() => {
-      const sender = self?.deref()
-      if (sender !== undefined) sender.#tellEvents()
-    })
-    super(unwrap(native.sender(jsonOf(toSnakeCase(others), 'invalid_config', 'options'), wake)))
-    this.#self = self = new WeakRef(this)
-    this.#onEvent = onEvent
-    watch(self)
+    super(unwrap(native.sender(jsonOf(toSnakeCase(others), 'invalid_config', 'options'))))
+    this.#told = onEvent && new SenderEvents(handleOf(this), onEvent)
+    this.#self = new WeakRef(this)
+    watch(this.#self)
   }
 
   /** Delivers an event and waits for its end; waits for room where the queue is full. */
   async send(
-    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
+    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options: SendOptions = {},
   ): Promise<Delivery> {
+    const { signal, ...others } = options
+    checkSignal(signal)
     const target = endpointOf(endpoint)
-    const sending = lend(eventOf(eventType, payload, options), (event) => native.senderSend(handleOf(this), handleOf(target), event))
-    return recordOf(await this.#told(sending))
+    const event = eventOf(eventType, payload, others)
+    if (signal !== undefined) return this.#sendUntil(signal, target, event)
+    const sending = lend(event, (event) => native.senderSend(handleOf(this), handleOf(target), event))
+    return recordOf(await this.#answer(sending))
+  }
+
+  async #sendUntil(signal: AbortSignal, target: Endpoint, event: number): Promise<Delivery> {
+    const queued = until(signal, (abortion) =>
+      lend(event, (event) => native.senderEnqueueWaiting(handleOf(this), handleOf(target), event, abortion)))
+    const delivery = adopt(DeliveryHandle, unwrap(await queued))
+    try {
+      return recordOf(await this.#answer(until(signal, (abortion) => native.deliveryWait(handleOf(delivery), abortion))))
+    } finally {
+      delivery.cancel() // nothing to do where it is finished
+    }
   }
 
   /**
@@ -96,7 +149,7 @@ export class Sender extends Owner {
    * checked before any is sent. Items that share a payload object share its bytes.
    */
   async sendMany(items: Iterable<Item>): Promise<Delivery[]> {
-    return recordOf(await this.#told(this.#start([...items])))
+    return recordOf(await this.#answer(this.#start([...items])))
   }
 
   #start(items: Item[]): Promise<string | native.Failure> {
@@ -120,9 +173,10 @@ export class Sender extends Owner {
   }
 
   /** Waits until nothing is left to deliver; `false` when that takes longer than `timeout` seconds. */
-  async flush(options: { timeout?: number | undefined } = {}): Promise<boolean> {
-    checkOptions(options, { timeout: 'number' })
-    return this.#told(native.senderFlush(handleOf(this), options.timeout))
+  async flush(options: FlushOptions = {}): Promise<boolean> {
+    checkOptions(options, { timeout: 'number', signal: 'any' })
+    checkSignal(options.signal)
+    return this.#answer(until(options.signal, (abortion) => native.senderFlush(handleOf(this), options.timeout, abortion)))
   }
 
   /**
@@ -131,8 +185,9 @@ export class Sender extends Owner {
    */
   async close(options: { grace?: number | undefined } = {}): Promise<Delivery[]> {
     checkOptions(options, { grace: 'number' })
-    const unfinished = await this.#told(native.senderClose(handleOf(this), options.grace ?? 30))
+    const unfinished = await this.#answer(native.senderClose(handleOf(this), options.grace ?? 30))
     open.delete(this.#self)
+    for (const events of this.#followers) events.deref()?.end()
     return recordOf(unfinished)
   }
 
@@ -146,22 +201,21 @@ export class Sender extends Owner {
     if (left.length > 0) process.emitWarning(`the sender was closed with ${left.length} unfinished deliveries`, 'HooksealWarning')
   }
 
-  /** The result, after its events have been told. */
-  async #told<T extends string | boolean>(promise: Promise<T | native.Failure>): Promise<T> {
-    const result = await promise
-    this.#tellEvents()
-    return unwrap(result)
+  /**
+   * What happens from now on, for `for await`, until the sender is closed. A reader that is slow loses the oldest
+   * events: see `dropped`. Waiting for events keeps no process alive.
+   */
+  events(): SenderEvents {
+    const events = new SenderEvents(handleOf(this))
+    this.#followers.add(new WeakRef(events))
+    return events
   }
 
-  #tellEvents(): void {
-    if (this.#onEvent === undefined) return
-    for (const notice of native.senderNotices(handleOf(this))) {
-      try {
-        this.#onEvent(recordOf(notice))
-      } catch (error) {
-        process.emitWarning(`onEvent has thrown: ${error instanceof Error ? error.message : typeof error}`, 'HooksealWarning')
-      }
-    }
+  /** The result, after its events have been told. */
+  async #answer<T extends string | boolean>(promise: Promise<T | native.Failure>): Promise<T> {
+    const result = await promise
+    this.#told?.tell()
+    return unwrap(result)
   }
 }
 
@@ -194,8 +248,10 @@ export class DeliveryHandle extends Owner {
   }
 
   /** Waits for its end. */
-  async result(): Promise<Delivery> {
-    return recordOf(unwrap(await native.deliveryWait(handleOf(this))))
+  async result(options: WaitOptions = {}): Promise<Delivery> {
+    checkOptions(options, { signal: 'any' })
+    checkSignal(options.signal)
+    return recordOf(unwrap(await until(options.signal, (abortion) => native.deliveryWait(handleOf(this), abortion))))
   }
 
   /** Makes no further attempt; one in flight is finished. `false` when the delivery was finished already. */
@@ -238,12 +294,13 @@ export function endpointOf(endpoint: Endpoint | EndpointOptions): Endpoint {
 }
 
 export function eventOf(eventType: string, payload: Payload, options: EventOptions = {}): number {
-  checkOptions(options, { id: 'string', contentType: 'string' })
+  checkOptions(options, { id: 'string', contentType: 'string', traceparent: 'string' })
   return unwrap(native.event(
     eventTextOf('the event type', eventType),
     payloadOf(payload),
     options.id === undefined ? undefined : eventTextOf('the id', options.id),
     optionalTextOf('contentType', options.contentType),
+    options.traceparent === undefined ? undefined : eventTextOf('traceparent', options.traceparent),
   ))
 }
 

@@ -56,8 +56,7 @@ export class Signer extends Owner {
     if (lines === null) throw errorFrom(native.lastFailure())
     const headers: Record<string, string> = {}
     // Each line is the name's place, counted from the character 0 on, and the value.
-    for (let at = 0, end = 0; at < lines.length; at = end + 1) {
-      end = lines.indexOf('\n', at)
+    for (let at = 0, end: number; (end = lines.indexOf('\n', at)) >= 0; at = end + 1) {
       headers[this.#names[lines.charCodeAt(at) - ZERO]!] = lines.slice(at + 1, end)
     }
     return headers

@@ -73,6 +73,11 @@ export class Verifier extends Owner {
     this.#typeAt = type ? names.indexOf(type.header) : NOWHERE
   }
 
+  /** The headers that are read, in the scheme's spelling; the signature's first. */
+  get headerNames(): string[] {
+    return native.verifierHeaders(handleOf(this))
+  }
+
   /**
    * Verifies a body with the headers that it came with.
    *

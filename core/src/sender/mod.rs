@@ -73,9 +73,7 @@ impl Sender {
     /// What is refused before queueing: `invalid_url`, `blocked_address`, `payload_too_large`, `closed`;
     /// `invalid_config` where there is no runtime.
     pub async fn send(&self, endpoint: &Endpoint, event: Event) -> Result<Delivery> {
-        self.shared().check(endpoint)?;
-        let handle = self.queue(endpoint.clone(), event).await?;
-        Ok(handle.wait().await)
+        Ok(self.enqueue_waiting(endpoint, event).await?.wait().await)
     }
 
     /// Delivers many events and waits for the end of all; the answers are in the order of the items. All
@@ -108,6 +106,15 @@ impl Sender {
         shared.check(endpoint)?;
         let place = shared.room.try_take(endpoint.key(), &event.payload)?;
         Ok(Handle::new(shared.accept(endpoint.clone(), event, place)?, self.clone()))
+    }
+
+    /// As [`enqueue`](Self::enqueue), but waits for room where the queue is full.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn enqueue_waiting(&self, endpoint: &Endpoint, event: Event) -> Result<Handle> {
+        self.shared().check(endpoint)?;
+        self.queue(endpoint.clone(), event).await
     }
 
     /// Waits until nothing is left to deliver; `false` when that takes longer than the timeout.
