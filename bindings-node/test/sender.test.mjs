@@ -302,3 +302,107 @@ test('secrets of endpoints are never shown', () => {
   for (const one of bad) assert.throws(() => new Endpoint(one), (error) => shown.push(inspect(error), JSON.stringify(error)) > 0)
   for (const text of shown) assert.doesNotMatch(text, /canary/i)
 })
+
+test('the sender writes the names and the trace that it is given', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  await withSender({ headerPrefix: 'Shop-', headerNames: { attempt: 'Shop-Try' } }, async (sender) => {
+    const { url, requests } = play('first-204')
+    await sender.send({ url, secrets: SECRETS, scheme: 'stripe' }, 'a', {}, { id: 'evt_1', traceparent })
+    const [{ headers }] = await requests()
+    const sent = new Headers(headers)
+    assert.deepEqual(['shop-id', 'shop-event', 'shop-try', 'traceparent'].map((name) => sent.get(name)), ['evt_1', 'a', '1', traceparent])
+    const wrong = { traceparent: '00-0-0-01' }
+    await assert.rejects(sender.send({ url, secrets: SECRETS }, 'a', {}, wrong), is(SendError, 'invalid_event'))
+  })
+})
+
+test('proxy, identity and names are checked when a sender is made, and none of it is shown', () => {
+  const wrong = [
+    { proxy: 'socks5://hidden@localhost' }, { proxy: 'hidden' }, { identity: 'hidden' }, { extraRoots: ['hidden'] },
+    { headerPrefix: 'not a name' }, { headerNames: { id: 'X-Webhook-Event' } }, { headerNames: { other: 'X' } },
+    { http2: 'yes' }, { proxy: 1 }, { headerNames: 1 },
+  ]
+  for (const options of wrong) {
+    assert.throws(() => new Sender({ allowPrivate: true, ...options }), (error) => {
+      assert.ok(error instanceof WebhookError && ['invalid_config', 'invalid_header', 'invalid_url'].includes(error.code), `${JSON.stringify(options)}: ${error}`)
+      assert.doesNotMatch(error.message, /hidden/)
+      return true
+    })
+  }
+  assert.throws(() => new Endpoint({ url: 'https://example.com', secrets: SECRETS, identity: 'hidden' }), (error) => is(ConfigError, 'invalid_config')(error) && !/hidden/.test(error.message))
+})
+
+test('an aborted send is rejected with the reason, and nothing more is attempted', async () => {
+  await withSender({ retry: RetryPolicy.schedule([60, 60]) }, async (sender) => {
+    const { url, requests } = play('transient-503')
+    const controller = new AbortController()
+    const events = sender.events()
+    const sending = sender.send({ url, secrets: SECRETS }, 'a', {}, { id: 'evt_1', signal: controller.signal })
+    for await (const { type } of events) if (type === 'delivery.retrying') break
+    controller.abort(new Error('mine'))
+    await assert.rejects(sending, /^Error: mine$/)
+    assert.equal(await sender.flush({ timeout: 10 }), true)
+    assert.equal((await requests()).length, 1)
+    await assert.rejects(sender.send({ url, secrets: SECRETS }, 'a', {}, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+    assert.equal(sender.unfinished, 0)
+    assert.equal((await sender.send({ url: play('first-204').url, secrets: SECRETS }, 'a', {}, { signal: new AbortController().signal })).status, 'delivered')
+    await assert.rejects(sender.send({ url, secrets: SECRETS }, 'a', {}, { signal: {} }), is(ConfigError, 'invalid_config'))
+  })
+})
+
+test('a signal ends the wait for room in a full queue', async () => {
+  await withSender({ maxQueued: 4, retry: RetryPolicy.schedule([60]) }, async (sender) => {
+    const endpoint = new Endpoint({ url: play('transient-503').url, secrets: SECRETS })
+    const held = sender.enqueue(endpoint, 'a', {}) // an endpoint has a quarter
+    const signal = AbortSignal.timeout(20)
+    await assert.rejects(sender.send(endpoint, 'a', {}, { signal }), { name: 'TimeoutError' })
+    assert.equal(sender.unfinished, 1)
+    await assert.rejects(held.result({ signal: AbortSignal.abort() }), { name: 'AbortError' })
+    assert.equal(held.delivery.status, 'pending')
+    await assert.rejects(sender.flush({ signal: AbortSignal.timeout(20) }), { name: 'TimeoutError' })
+    assert.equal(held.cancel(), true)
+  })
+})
+
+test('events are an async iterator that ends with the sender', async () => {
+  const sender = new Sender({ allowPrivate: true })
+  const [first, second] = [sender.events(), sender.events()]
+  const types = []
+  const reading = (async () => { for await (const event of first) types.push(event.type) })()
+  const { url } = play('first-204')
+  const { id } = await sender.send({ url, secrets: SECRETS }, 'order.paid', {})
+  await sender.close()
+  await reading
+  assert.deepEqual(types, ['delivery.queued', 'delivery.attempt', 'delivery.succeeded'])
+  const { value } = await second.next() // what it has not taken yet waits for it
+  assert.deepEqual([value.type, value.delivery, value.endpoint, value.eventType], ['delivery.queued', id, url, 'order.paid'])
+  assert.deepEqual(await second.return(), { done: true, value: undefined })
+  assert.deepEqual(await second.next(), { done: true, value: undefined })
+  assert.equal(second.dropped, 0)
+})
+
+test('a reader that does not read loses the oldest events, and knows how many', async () => {
+  await withSender({}, async (sender) => {
+    const events = sender.events()
+    const endpoint = new Endpoint({ url: `${receiver.url}/sink`, secrets: SECRETS })
+    await sender.sendMany(Array.from({ length: 600 }, () => [endpoint, 'a', '{}']))
+    let read = 0
+    while (read + events.dropped < 1800) {
+      const { value } = await events.next()
+      assert.equal(value.eventType, 'a')
+      read += 1
+    }
+    assert.ok(read <= 1024 && events.dropped >= 776, `${read} read, ${events.dropped} dropped`)
+  })
+})
+
+test('a payload can be overwritten as soon as send has returned its promise', async () => {
+  await withSender({}, async (sender) => {
+    const { url, requests } = play('first-204')
+    const payload = Buffer.from('{"id":42}')
+    const sending = sender.send({ url, secrets: SECRETS }, 'a', payload)
+    payload.fill(0)
+    assert.equal((await sending).status, 'delivered')
+    assert.equal(Buffer.from((await requests())[0].body, 'base64').toString(), '{"id":42}')
+  })
+})
