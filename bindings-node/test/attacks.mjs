@@ -151,6 +151,10 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
         await stopsReading(url)
         assert.deepEqual(calls, [])
         assert.equal(await statusOf(sign(url)), 204)
+        const inBytes = sign(url, { payload: { text: 'x'.repeat(10_000) } })
+        const pieces = [...inBytes.body.toString('latin1')].map((byte) => `1\r\n${byte}\r\n`).join('')
+        assert.match(await raw(url, head(inBytes, 'Transfer-Encoding: chunked\r\n') + pieces + '0\r\n\r\n'), /^HTTP\/1.1 204 /)
+        assert.equal(calls[1].text(), inBytes.body.toString())
       })
     })
 
@@ -252,11 +256,14 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
 
     test('an onRefused that throws changes no answer', async (context) => {
       context.mock.method(console, 'error', silent)
-      await withServer({ onRefused: () => { throw new Error('mine') } }, silent, async (url) => {
-        const { status, text } = await post({ ...sign(url), body: 'forged' })
-        assert.deepEqual([status, text], [400, REFUSED])
-      })
-      assert.equal(console.error.mock.callCount(), 1)
+      const failing = [() => { throw new Error('mine') }, async () => { throw new Error('mine') }]
+      for (const onRefused of failing) {
+        await withServer({ onRefused }, silent, async (url) => {
+          const { status, text } = await post({ ...sign(url), body: 'forged' })
+          assert.deepEqual([status, text], [400, REFUSED])
+        })
+      }
+      assert.equal(console.error.mock.callCount(), 2)
     })
   })
 }

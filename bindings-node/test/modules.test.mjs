@@ -16,7 +16,7 @@ const MODULES = {
 }
 
 for (const [name, exported] of Object.entries(MODULES)) {
-  test(`hookseal/${name} imports no framework but ${name === 'nest' ? 'its own' : 'none'}, and is one module to both systems`, async () => {
+  test(`hookseal/${name} imports no framework${name === 'nest' ? ' but its own' : ''}, and is one module to both systems`, async () => {
     const { code, stdout, stderr } = await runScript(`
       import { createRequire } from 'node:module'
       const require = createRequire(import.meta.url)

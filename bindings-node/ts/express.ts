@@ -41,12 +41,12 @@ export function webhook<T = unknown, Request extends WebhookRequest = express.Re
 ): WebhookHandler<Request, Response> {
   const receiver = new Receiver(verifier, options)
   return (request, response, next) => {
-    receive(receiver, { request, response, told: request, change: CONSUMED }).then(async (event) => {
+    receive(receiver, { request, response, told: request, change: CONSUMED }).then((event) => {
       if (event === GONE) return
       if (event instanceof Refusal) return answer(response, event)
       request.webhook = event
       if (handle === undefined) return next()
-      await handle(event, request, response)
-    }).catch(next)
+      Promise.resolve(event).then(() => handle(event, request, response)).catch(next)
+    }, next)
   }
 }

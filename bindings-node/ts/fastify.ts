@@ -33,7 +33,7 @@ export function webhook<T = unknown>(verifier: Verifier, { url, handler, ...opti
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, stream, done) => done(null, stream))
     scope.decorateRequest('webhook', null)
-    scope.post(url, { bodyLimit: receiver.maxBody + 1, preValidation }, handler as never)
+    scope.post(url, { preValidation }, handler as never)
   }
 
   async function preValidation(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 import type { WebhookEvent } from './event.js'
 import type { HeadersLike } from './headers.js'
-import { consumed, Refusal, tooLarge, type Receiver } from './receive.js'
+import { consumed, Pieces, Refusal, tooLarge, type Receiver } from './receive.js'
 
 /** A request of `node:http`, with what frameworks add to it. */
 export type NodeRequest = IncomingMessage & {
@@ -71,17 +71,18 @@ async function bodyOf({ request, change, kept, stream = request }: Exchange<unkn
 }
 
 function read(stream: Readable, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
+  const pieces = new Pieces(limit)
   return new Promise((resolve, reject) => {
-    const take = (chunk: Buffer): void => {
-      chunks.push(chunk)
-      size += chunk.length
-      if (size <= limit) return
+    const take = (piece: Buffer): void => {
+      if (pieces.add(piece)) return
       stream.off('data', take).pause()
       reject(tooLarge(limit))
     }
-    stream.on('data', take).on('end', () => resolve(Buffer.concat(chunks, size)))
+    const done = (): void => {
+      const { buffer, byteLength } = pieces.whole
+      resolve(Buffer.from(buffer, 0, byteLength))
+    }
+    stream.on('data', take).on('end', done)
     stream.on('error', () => reject(GONE)).on('close', () => reject(GONE))
   })
 }

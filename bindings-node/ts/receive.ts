@@ -72,12 +72,17 @@ export class Receiver<T, Request> {
   refuse(error: unknown, request: Request): Refusal | undefined {
     const status = statusOf(error)
     if (status === undefined) return undefined
+    void this.#tell(error as WebhookError, request)
+    return new Refusal(status)
+  }
+
+  /** What fails in a report changes no answer, and ends no process. */
+  async #tell(error: WebhookError | InvalidPayload, request: Request): Promise<void> {
     try {
-      this.#onRefused(error as WebhookError, request)
+      await this.#onRefused(error, request)
     } catch {
       console.error('hookseal: onRefused has thrown')
     }
-    return new Refusal(status)
   }
 
   /** Runs a handler, and lets the sender try again where it throws or its answer is no success. */
@@ -95,6 +100,35 @@ export class Receiver<T, Request> {
   /** Lets the sender try again. */
   release(event: WebhookEvent<T>): void {
     this.#verifier.replay?.release(event.verified)
+  }
+}
+
+/** A body that comes in pieces. It is kept in one, since a stranger's pieces may be a byte each. */
+export class Pieces {
+  readonly #limit: number
+  #room = new Uint8Array(4096)
+  #size = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Whether the piece fits. */
+  add(piece: Uint8Array): boolean {
+    const size = this.#size + piece.length
+    if (size > this.#limit) return false
+    if (size > this.#room.length) {
+      const larger = new Uint8Array(Math.max(size, 2 * this.#room.length))
+      larger.set(this.#room.subarray(0, this.#size))
+      this.#room = larger
+    }
+    this.#room.set(piece, this.#size)
+    this.#size = size
+    return true
+  }
+
+  get whole(): Uint8Array<ArrayBuffer> {
+    return this.#room.subarray(0, this.#size)
   }
 }
 

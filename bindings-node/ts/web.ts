@@ -1,6 +1,6 @@
 import type { WebhookEvent } from './event.js'
 import type { HeadersLike } from './headers.js'
-import { consumed, Refusal, tooLarge, type Receiver } from './receive.js'
+import { consumed, Pieces, Refusal, tooLarge, type Receiver } from './receive.js'
 
 /** The verified event of a request of the Fetch API; `change` says what to do about a body that something else has read. */
 export async function receive<T, R>(
@@ -28,24 +28,13 @@ async function bodyOf(request: Request, limit: number, change: string): Promise<
   if (Number(request.headers.get('content-length')) > limit) throw tooLarge(limit)
   if (request.body === null) return new Uint8Array()
   const reader = request.body.getReader()
-  const chunks: Uint8Array[] = []
-  for (let size = 0; size <= limit;) {
-    const chunk = await reader.read().catch(() => undefined)
-    if (chunk === undefined) return undefined
-    if (chunk.done) return joined(chunks, size)
-    chunks.push(chunk.value)
-    size += chunk.value.length
+  const pieces = new Pieces(limit)
+  for (;;) {
+    const piece = await reader.read().catch(() => undefined)
+    if (piece === undefined) return undefined
+    if (piece.done) return pieces.whole
+    if (pieces.add(piece.value)) continue
+    reader.cancel().catch(() => {})
+    throw tooLarge(limit)
   }
-  reader.cancel().catch(() => {})
-  throw tooLarge(limit)
-}
-
-function joined(chunks: Uint8Array[], size: number): Uint8Array {
-  const body = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
 }
