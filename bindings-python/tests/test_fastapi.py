@@ -113,6 +113,15 @@ def test_openapi_documents_headers_and_body() -> None:
     assert all(it["required"] for it in standard["parameters"])
 
 
+def test_a_scheme_of_forms() -> None:
+    twilio = Verifier("twilio-token", scheme="twilio")
+    hook = receive(twilio, public_url="https://shop.example")
+    assert list(hook.openapi["requestBody"]["content"]) == ["application/x-www-form-urlencoded"]
+    with refused("invalid_config", ConfigError) as info:
+        receive(twilio, model=OrderPaid, public_url="https://shop.example")
+    assert "forms" in info.value.message
+
+
 def test_dependency_overrides() -> None:
     hook = receive(verifier())
     app = app_with(hook)

@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast, overload
 
-from ._native import Verifier
+from ._native import Scheme, Verifier
 from ._receive import MAX_BODY, REFUSED, Receiver, RefusedError, WebhookEvent, consumed, handling, missing
+from .errors import ConfigError
 
 try:
     from fastapi import HTTPException, Request, Response
@@ -81,9 +82,10 @@ class Receive(Generic[Data]):
         if self._model is not None:
             schema = inlined(self._model.json_schema())
             refused["422"] = "The body is authentic and has another form"
+        media_type = "application/x-www-form-urlencoded" if signs_form(scheme) else "application/json"
         return {
             "parameters": parameters,
-            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+            "requestBody": {"required": True, "content": {media_type: {"schema": schema}}},
             "responses": {status: {"description": description} for status, description in refused.items()},
         }
 
@@ -133,7 +135,16 @@ def receive(
     'X-Webhook-Signature'
     """
     receiver = Receiver(verifier, max_body=max_body, public_url=public_url)
+    if model is not None and signs_form(verifier.scheme):
+        raise ConfigError(
+            "invalid_config", f"a model is read from JSON, and the scheme {verifier.scheme.name} has forms"
+        )
     return Receive(receiver, model if model is None or isinstance(model, TypeAdapter) else TypeAdapter(model))
+
+
+def signs_form(scheme: Scheme) -> bool:
+    """Whether bodies of the scheme are forms."""
+    return "{form:sorted}" in str(scheme.to_dict())
 
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
