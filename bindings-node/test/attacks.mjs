@@ -6,7 +6,7 @@ import net from 'node:net'
 import { describe, test } from 'node:test'
 
 import { type } from 'arktype'
-import { ReplayGuard, Sender, Signer, Verifier } from 'hookseal'
+import * as hookseal from 'hookseal'
 import { forgeries, signedRequest, TestClock } from 'hookseal/testing'
 import * as v from 'valibot'
 import * as z from 'zod'
@@ -92,10 +92,11 @@ export async function stopsReading(url) {
 /**
  * `serve(verifier, options, handle, { eater })` serves `POST /hooks` on loopback: `handle(event)` for what verifies, then
  * 204; with `eater` behind something that parses every body. Where `joinsHeaders`, a header that came twice is one.
+ * `seal` is the build of the package that is tested.
  */
-export function underAttack(name, serve, { joinsHeaders = false } = {}) {
+export function underAttack(name, serve, { joinsHeaders = false, seal = hookseal } = {}) {
   const withServer = async (options, handle, use, { verifier = {}, eater = false } = {}) => {
-    const server = await serve(new Verifier({ secrets: SECRETS, ...verifier }), { onRefused: silent, ...options }, handle, { eater })
+    const server = await serve(new seal.Verifier({ secrets: SECRETS, ...verifier }), { onRefused: silent, ...options }, handle, { eater })
     try {
       return await use(server.url)
     } finally {
@@ -107,13 +108,13 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
     test('hands over the covered values and the raw body, whatever its type', async () => {
       const events = []
       await withServer({}, (event) => { events.push(event) }, async (url) => {
-        const sender = new Sender({ allowPrivate: true })
+        const sender = new hookseal.Sender({ allowPrivate: true })
         const delivery = await sender.send({ url, secrets: [SECRETS] }, 'order.paid', PAYLOAD, { id: 'evt_sent' })
         await sender.close()
         assert.equal(delivery.status, 'delivered', JSON.stringify(delivery))
         assert.equal(await statusOf(sign(url, { body: Buffer.from([0xff, 0x00, 0x0a]), contentType: 'text/plain' })), 204)
         assert.equal(await statusOf(sign(url, { body: '' })), 204)
-        const uncovered = new Signer({ secrets: SECRETS, scheme: 'stripe' }).sign('{}')['Stripe-Signature']
+        const uncovered = new hookseal.Signer({ secrets: SECRETS, scheme: 'stripe' }).sign('{}')['Stripe-Signature']
         const forged = { 'X-Webhook-Signature': uncovered, 'X-Webhook-Id': 'evt_forged', 'X-Webhook-Event': 'forged' }
         assert.equal(await statusOf({ url, method: 'POST', body: '{}', headers: forged }), 204)
       })
@@ -183,7 +184,7 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
         const racing = sign(url, { id: 'evt_2' })
         const both = await Promise.all([1, 2, 3, 4].map(() => statusOf(racing)))
         assert.deepEqual(both.sort(), [204, 425, 425, 425])
-      }, { verifier: { replay: new ReplayGuard() } })
+      }, { verifier: { replay: new seal.ReplayGuard() } })
       assert.deepEqual(handled, ['evt_1', 'evt_1', 'evt_1', 'evt_2'])
     })
 
@@ -192,7 +193,7 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
         assert.equal(await statusOf(sign(url)), 204)
         const { status, text, headers } = await post(sign(url))
         assert.deepEqual([status, text, headers.get('retry-after')], [503, REFUSED, '60'])
-      }, { verifier: { replay: new ReplayGuard({ capacity: 2 }) } })
+      }, { verifier: { replay: new seal.ReplayGuard({ capacity: 2 }) } })
     })
 
     for (const [library, schema] of Object.entries({
@@ -215,7 +216,7 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
           assert.deepEqual([status, text], [422, REFUSED])
           assert.equal(await statusOf(wrong), 422, 'what the schema refuses is no copy when it comes again')
           assert.equal(await statusOf(sign(url, { body: 'no json' })), 422)
-        }, { verifier: { replay: new ReplayGuard() } })
+        }, { verifier: { replay: new seal.ReplayGuard() } })
         assert.deepEqual(values, [{ id: 42, name: 'ZOË' }])
         assert.equal(asked, 3)
         assert.deepEqual(reasons.map(({ code }) => code), ['no_matching_signature', 'invalid_payload', 'invalid_payload', 'invalid_payload'])
@@ -270,9 +271,9 @@ export function underAttack(name, serve, { joinsHeaders = false } = {}) {
 
 /** The options that no `webhook()` takes. */
 export function refusesOptions(make) {
-  const verifier = new Verifier({ secrets: SECRETS })
+  const verifier = new hookseal.Verifier({ secrets: SECRETS })
   const bad = [{ maxBody: -1 }, { maxBody: NaN }, { maxBody: '1' }, { colour: 'red' }, { publicUrl: 1 }, { publicUrl: 'shop.example.com' }, { publicUrl: 'https://x/hooks?a' }, { schema: {} }, { schema: null }, { onRefused: 1 }, { now: 1 }]
   for (const options of bad) assert.throws(() => make(verifier, options), { code: 'invalid_config' }, JSON.stringify(options))
-  assert.throws(() => make(new Verifier({ secrets: SECRETS, scheme: 'square' }), {}), { code: 'invalid_config', message: /square signs the URL: give publicUrl/ })
+  assert.throws(() => make(new hookseal.Verifier({ secrets: SECRETS, scheme: 'square' }), {}), { code: 'invalid_config', message: /square signs the URL: give publicUrl/ })
   for (const other of [undefined, null, {}, SECRETS]) assert.throws(() => make(other, {}), { code: 'invalid_config' })
 }

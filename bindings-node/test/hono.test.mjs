@@ -9,12 +9,13 @@ import { signedRequest } from 'hookseal/testing'
 
 import { listen, refusesOptions, SECRETS, underAttack } from './attacks.mjs'
 import { bridge } from './bridge.mjs'
+import { onEdge } from './edgebuild.mjs'
 
-function appOf(verifier, options, handle, { eater = false } = {}) {
+function appOf(verifier, options, handle, { eater = false, receive = webhook } = {}) {
   const app = new Hono()
   app.onError((error, c) => c.text(error.message, 500))
   if (eater) app.use(async (c, next) => { await c.req.json(); await next() })
-  return app.post('/hooks', webhook(verifier, options), async (c) => {
+  return app.post('/hooks', receive(verifier, options), async (c) => {
     await handle(c.get('webhook'))
     return c.body(null, 204)
   })
@@ -22,6 +23,10 @@ function appOf(verifier, options, handle, { eater = false } = {}) {
 
 underAttack('Hono on Node', (...args) => listen(getRequestListener(appOf(...args).fetch)))
 underAttack('Hono on the Fetch API', (...args) => listen(bridge(appOf(...args).fetch)), { joinsHeaders: true })
+await onEdge('hono', ({ webhook: receive }, seal) => {
+  const serve = (verifier, options, handle, { eater }) => listen(bridge(appOf(verifier, options, handle, { eater, receive }).fetch))
+  underAttack('Hono on the edge build', serve, { joinsHeaders: true, seal })
+})
 
 test('options that can not be are refused', () => refusesOptions(webhook))
 

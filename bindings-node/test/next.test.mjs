@@ -8,16 +8,20 @@ import { signedRequest } from 'hookseal/testing'
 
 import { listen, refusesOptions, REFUSED, SECRETS, underAttack } from './attacks.mjs'
 import { bridge } from './bridge.mjs'
+import { onEdge } from './edgebuild.mjs'
 
 const silent = () => {}
 
-underAttack('Next', (verifier, options, handle, { eater }) => {
+const serveBy = (webhook) => (verifier, options, handle, { eater }) => {
   const POST = webhook(verifier, handle, options)
   return listen(bridge(async (request, context) => {
     if (eater) await request.text()
     return POST(request, context)
   }))
-}, { joinsHeaders: true })
+}
+
+underAttack('Next', serveBy(webhook), { joinsHeaders: true })
+await onEdge('next', ({ webhook }, seal) => underAttack('Next on the edge build', serveBy(webhook), { joinsHeaders: true, seal }))
 
 test('options that can not be are refused', () => refusesOptions((verifier, options) => webhook(verifier, silent, options)))
 
