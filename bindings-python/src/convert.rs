@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use hookseal::{ErrorCode, Timestamp};
+use hookseal::{
+    ErrorCode, Timestamp,
+    headers::{Found, HeaderName, HeaderSource},
+};
 use pyo3::{
     exceptions::PyException,
     prelude::*,
@@ -128,8 +131,6 @@ fn is_bool(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyBool>()
 }
 
-type Pair<'a> = (&'a str, Cow<'a, [u8]>);
-
 /// The values of the headers that a verifier reads, kept alive while it borrows their bytes.
 #[derive(Default)]
 pub(crate) struct Headers<'py> {
@@ -153,17 +154,20 @@ impl<'py> Headers<'py> {
         Ok(found)
     }
 
-    /// The headers as pairs of name and bytes; pairs without a name fill what is left.
-    pub(crate) fn pairs<'a>(&'a self, names: &'a [Box<str>]) -> Result<[Pair<'a>; 2 * MAX_NAMES]> {
-        let mut pairs = [const { ("", Cow::Borrowed(&[] as &[u8])) }; 2 * MAX_NAMES];
-        let mut next = 0;
-        for (name, values) in names.iter().zip(&self.values) {
-            for value in values.iter().flatten() {
-                pairs[next] = (name, header_bytes(name, value)?);
-                next += 1;
+    /// The values' bytes, for the verifier to look up.
+    pub(crate) fn read<'a>(&'a self, names: &'a [Box<str>]) -> Result<Received<'a>> {
+        let mut values = [const { Value::Absent }; MAX_NAMES];
+        for (index, name) in names.iter().enumerate() {
+            let [first, second] = &self.values[index];
+            if let Some(first) = first {
+                values[index] = Value::One(header_bytes(name, first)?);
+            }
+            if let Some(second) = second {
+                header_bytes(name, second)?;
+                values[index] = Value::Doubled;
             }
         }
-        Ok(pairs)
+        Ok(Received { names, values })
     }
 
     fn scan(&mut self, names: &[Box<str>], headers: &Bound<'py, PyAny>) -> Result<()> {
@@ -206,6 +210,29 @@ impl<'py> Headers<'py> {
             && let Some(free) = self.values[index].iter_mut().find(|slot| slot.is_none())
         {
             *free = Some(value);
+        }
+    }
+}
+
+/// What was received under the names that a verifier reads.
+pub(crate) struct Received<'a> {
+    names: &'a [Box<str>],
+    values: [Value<'a>; MAX_NAMES],
+}
+
+enum Value<'a> {
+    Absent,
+    One(Cow<'a, [u8]>),
+    Doubled,
+}
+
+impl HeaderSource for Received<'_> {
+    fn header(&self, name: &HeaderName) -> Found<'_> {
+        let index = self.names.iter().position(|known| **known == *name.as_str());
+        match index.map(|index| &self.values[index]) {
+            Some(Value::One(value)) => Found::One(value),
+            Some(Value::Doubled) => Found::Doubled,
+            Some(Value::Absent) | None => Found::Absent,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Signing and verifying: synchronous, in the caller's thread, with nothing started for it.
 
 use hookseal::{ErrorCode, Message, Timestamp};
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyString},
+};
 
 use crate::{
     convert::{self, Headers, count, flag, items, text, timestamp, type_of},
@@ -21,7 +24,11 @@ const DETACH_ABOVE: usize = 64 * 1024;
 /// >>> Signer("whsec_demo").sign(b"{}", timestamp=1700000000).get("X-Webhook-Signature")[:16]
 /// 't=1700000000,v1='
 #[pyclass(frozen, module = "hookseal")]
-pub(crate) struct Signer(pub(crate) hookseal::Signer);
+pub(crate) struct Signer {
+    pub(crate) signer: hookseal::Signer,
+    /// The headers' names, made and hashed once.
+    names: Box<[(Box<str>, Py<PyString>)]>,
+}
 
 #[pymethods]
 impl Signer {
@@ -44,9 +51,12 @@ impl Signer {
             let other = other.cast::<Self>().map_err(|_| {
                 convert::invalid_config(format!("also must be a list of Signers, not of {}", type_of(&other)))
             })?;
-            builder = builder.also(other.get().0.clone());
+            builder = builder.also(other.get().signer.clone());
         }
-        Ok(Self(builder.build()?))
+        let signer = builder.build()?;
+        let py = secrets.py();
+        let names = signer.header_names().map(|name| (name.into(), PyString::intern(py, name).unbind())).collect();
+        Ok(Self { signer, names })
     }
 
     /// The headers to send the body with.
@@ -72,16 +82,19 @@ impl Signer {
             message = message.url(text(url, "url", ErrorCode::InvalidConfig)?);
         }
         let timestamp = now_or(timestamp, "timestamp")?;
-        let signed = large_apart(py, &body, || self.0.sign_at(&message, timestamp))?;
+        let signed = large_apart(py, &body, || self.signer.sign_at(&message, timestamp))?;
         let headers = PyDict::new(py);
         for (name, value) in signed.iter() {
-            headers.set_item(name, value)?;
+            match self.names.iter().find(|(known, _)| **known == *name) {
+                Some((_, name)) => headers.set_item(name, value)?,
+                None => headers.set_item(name, value)?,
+            }
         }
         Ok(headers)
     }
 
     fn __repr__(&self) -> String {
-        format!("Signer({})", self.0.header_names().collect::<Vec<_>>().join(", "))
+        format!("Signer({})", self.signer.header_names().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -178,7 +191,7 @@ impl Verifier {
     ) -> Result<Verified> {
         let body = convert::body(body)?;
         let headers = Headers::fetch(&self.names, headers)?;
-        let headers = headers.pairs(&self.names)?;
+        let headers = headers.read(&self.names)?;
         let url = url.map(|url| text(url, "url", ErrorCode::InvalidConfig)).transpose()?;
         let now = now_or(now, "now")?;
         Ok(Verified(large_apart(py, &body, || self.verifier.verify_url_at(&body, &headers, url, now))?))

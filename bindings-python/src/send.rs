@@ -35,7 +35,7 @@ impl Endpoint {
     #[pyo3(signature = (options, signer, /))]
     fn new(options: &str, signer: &Bound<'_, Signer>) -> Result<Self> {
         let options: EndpointOptions = options_from_json(options)?;
-        Ok(Self(hookseal::Endpoint::from_options(options, Some(signer.get().0.clone()))?))
+        Ok(Self(hookseal::Endpoint::from_options(options, Some(signer.get().signer.clone()))?))
     }
 
     #[getter]

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     hash::BuildHasher,
+    sync::Arc,
 };
 
 use crate::{Error, ErrorCode, Result};
@@ -14,7 +15,7 @@ use crate::{Error, ErrorCode, Result};
 /// A header's name in the spelling of its scheme, prepared for look-ups that ignore case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderName {
-    spelled: Box<str>,
+    spelled: Arc<str>,
     lower: http::HeaderName,
     is_signature: bool,
 }
@@ -29,6 +30,11 @@ impl HeaderName {
     /// The name as the scheme writes it.
     pub fn as_str(&self) -> &str {
         &self.spelled
+    }
+
+    /// The same, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.spelled)
     }
 
     /// The name in lower case.

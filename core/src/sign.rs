@@ -1,6 +1,6 @@
 //! Signing: the headers that a message travels with.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     Error, ErrorCode, KeyRing, Message, MessageId, Result, Scheme, Secret, Timestamp,
@@ -79,7 +79,7 @@ impl Signer {
             check_event_type(event_type)?;
         }
         let timestamp = timestamp.check_signable()?;
-        let mut headers = SignedHeaders::default();
+        let mut headers = SignedHeaders(Vec::with_capacity(4));
         for part in &self.parts {
             if part.until.is_none_or(|last| timestamp <= last) {
                 part.sign(message, timestamp, &mut headers)?;
@@ -195,8 +195,9 @@ impl Part {
                 headers.push(name, value.to_owned());
             }
         }
-        for name in &scheme.also_writes {
-            headers.0.push((name.clone(), timestamp_text.clone()));
+        if let Some((last, others)) = scheme.also_writes.split_last() {
+            headers.0.extend(others.iter().map(|name| (Arc::clone(name), timestamp_text.clone())));
+            headers.0.push((Arc::clone(last), timestamp_text));
         }
         Ok(())
     }
@@ -269,7 +270,7 @@ impl Part {
             .into_iter()
             .flatten()
             .map(HeaderName::as_str)
-            .chain(scheme.also_writes.iter().map(String::as_str))
+            .chain(scheme.also_writes.iter().map(|name| &**name))
     }
 }
 
@@ -297,7 +298,7 @@ impl From<Secret> for KeyRing {
 
 /// The headers of a signed message, in the scheme's spelling.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct SignedHeaders(Vec<(String, String)>);
+pub struct SignedHeaders(Vec<(Arc<str>, String)>);
 
 impl SignedHeaders {
     /// The value of a header, ignoring case.
@@ -307,20 +308,20 @@ impl SignedHeaders {
 
     /// Names and values in the order of writing.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, value.as_str()))
     }
 
     fn push(&mut self, name: &HeaderName, value: String) {
-        self.0.push((name.as_str().to_owned(), value));
+        self.0.push((name.shared(), value));
     }
 }
 
 impl IntoIterator for SignedHeaders {
     type Item = (String, String);
-    type IntoIter = std::vec::IntoIter<(String, String)>;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<(Arc<str>, String)>, fn((Arc<str>, String)) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_iter().map(|(name, value)| (String::from(&*name), value))
     }
 }
 

@@ -218,7 +218,7 @@ impl Document {
             event_type,
             versions,
             key: self.key,
-            also_writes: self.also_writes,
+            also_writes: self.also_writes.into_iter().map(Arc::from).collect(),
         };
         check_headers(&parts)?;
         Ok(parts)
