@@ -147,6 +147,13 @@ describe('RecordingSender', () => {
     assert.equal(sender.unfinished, 0)
   })
 
+  test('an aborted signal is heeded', async () => {
+    const sender = new RecordingSender()
+    await assert.rejects(sender.send(endpoint, 'a', {}, { signal: AbortSignal.abort(new Error('mine')) }), /mine/)
+    await sender.send(endpoint, 'a', {}, { signal: new AbortController().signal, traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` })
+    assert.equal(sender.sent.length, 1)
+  })
+
   test('an outcome can be anything that a delivery is', async () => {
     const sender = new RecordingSender({ outcome: ({ eventType }) => (eventType === 'b' ? { status: 'dead', reason: 'gone' } : {}) })
     const deliveries = await sender.sendMany([[endpoint, 'a', {}], [endpoint, 'b', {}]])

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Delivery } from './delivery.js'
 import type { Endpoint, EndpointOptions } from './endpoint.js'
 import { errorOf } from './errors.js'
-import { DeliveryHandle, endpointOf, eventOf, lend, payloadOf, Sender, type EventOptions, type Item, type Payload } from './sender.js'
+import { DeliveryHandle, endpointOf, eventOf, lend, payloadOf, Sender, type EventOptions, type Item, type Payload, type SendOptions } from './sender.js'
 
 /** What was given to a `RecordingSender`. */
 export interface RecordedEvent {
@@ -36,8 +36,9 @@ export class RecordingSender extends Sender {
   }
 
   override async send(
-    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, options?: EventOptions,
+    endpoint: Endpoint | EndpointOptions, eventType: string, payload: Payload, { signal, ...options }: SendOptions = {},
   ): Promise<Delivery> {
+    signal?.throwIfAborted()
     return this.#record([endpoint, eventType, payload, options])
   }
 
