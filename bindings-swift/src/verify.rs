@@ -6,7 +6,7 @@ use hookseal::{Message, ReplayGuard, Signer, Timestamp, Verified, Verifier};
 use uniffi::Handle;
 
 use crate::{
-    convert::{NativeHeader, latin1, pairs, size, timestamp, timestamp_or_now},
+    convert::{latin1, size, timestamp, timestamp_or_now},
     error::NativeError,
     keys::{NativeKeyRing, NativeScheme},
     packed::{Packer, Unpacker},
@@ -34,29 +34,6 @@ impl NativeSigner {
             builder = builder.also(other.0.clone());
         }
         Ok(Self(builder.build()?))
-    }
-
-    /// `Signer::sign_at`.
-    pub fn sign(
-        &self,
-        body: &[u8],
-        id: Option<String>,
-        event_type: Option<String>,
-        timestamp: Option<i64>,
-        url: Option<String>,
-    ) -> Result<Vec<NativeHeader>, NativeError> {
-        let mut message = Message::new(body);
-        if let Some(id) = &id {
-            message = message.id(id);
-        }
-        if let Some(event_type) = &event_type {
-            message = message.event_type(event_type);
-        }
-        if let Some(url) = &url {
-            message = message.url(url);
-        }
-        let headers = self.0.sign_at(&message, timestamp_or_now(timestamp)?)?;
-        Ok(headers.into_iter().map(|(name, value)| NativeHeader { name, value }).collect())
     }
 
     /// `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
@@ -109,21 +86,6 @@ pub struct NativeVerifierOptions {
     pub dangerously_ignore_timestamp: bool,
 }
 
-/// Headers as the caller has them.
-#[derive(Debug, uniffi::Enum)]
-pub enum NativeHeaders {
-    /// Names and values.
-    Pairs {
-        /// At least those that the scheme reads.
-        headers: Vec<NativeHeader>,
-    },
-    /// The bare signature header.
-    Signature {
-        /// Its value.
-        value: String,
-    },
-}
-
 #[uniffi::export]
 impl NativeVerifier {
     /// `Verifier::builder`.
@@ -150,30 +112,6 @@ impl NativeVerifier {
             builder = builder.dangerously_ignore_timestamp();
         }
         Ok(Self { verifier: builder.build()?, is_guarded })
-    }
-
-    /// `Verifier::verify_url_at`.
-    pub fn verify(
-        &self,
-        body: &[u8],
-        headers: NativeHeaders,
-        now: Option<i64>,
-        url: Option<String>,
-    ) -> Result<NativeVerified, NativeError> {
-        let (url, now) = (url.as_deref(), timestamp_or_now(now)?);
-        let verified = match headers {
-            NativeHeaders::Pairs { headers } => self.verifier.verify_url_at(body, &pairs(headers), url, now),
-            NativeHeaders::Signature { value } => self.verifier.verify_url_at(body, &value, url, now),
-        }?;
-        Ok(NativeVerified {
-            timestamp: verified.timestamp().map(Timestamp::as_unix),
-            id: verified.id().map(str::to_owned),
-            event_type: verified.event_type().map(str::to_owned),
-            version: verified.version().to_owned(),
-            key_index: verified.key_index() as u64,
-            key_id: verified.key_id().map(str::to_owned),
-            claim: self.is_guarded.then(|| Arc::new(NativeClaim(verified))),
-        })
     }
 
     /// `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
@@ -204,25 +142,6 @@ impl NativeVerifier {
         }
         Ok(answer.finish())
     }
-}
-
-/// What verification established.
-#[derive(Debug, uniffi::Record)]
-pub struct NativeVerified {
-    /// Seconds.
-    pub timestamp: Option<i64>,
-    /// Where the signature covers it.
-    pub id: Option<String>,
-    /// Where the signature covers it.
-    pub event_type: Option<String>,
-    /// The label.
-    pub version: String,
-    /// Its place in the ring.
-    pub key_index: u64,
-    /// Its name.
-    pub key_id: Option<String>,
-    /// What a guard was asked to remember.
-    pub claim: Option<Arc<NativeClaim>>,
 }
 
 /// What a guard was asked to remember.

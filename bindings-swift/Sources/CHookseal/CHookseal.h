@@ -560,11 +560,6 @@ void uniffi_hookseal_swift_fn_free_nativesigner(uint64_t handle, RustCallStatus 
 uint64_t uniffi_hookseal_swift_fn_constructor_nativesigner_new(uint64_t ring, uint64_t scheme, RustBuffer until, RustBuffer also, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN
-RustBuffer uniffi_hookseal_swift_fn_method_nativesigner_sign(uint64_t ptr, ForeignBytes body, RustBuffer id, RustBuffer event_type, RustBuffer timestamp, RustBuffer url, RustCallStatus *_Nonnull out_status
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN_PACKED
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESIGNER_SIGN_PACKED
 RustBuffer uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(uint64_t ptr, ForeignBytes body, ForeignBytes message, RustCallStatus *_Nonnull out_status
@@ -583,11 +578,6 @@ void uniffi_hookseal_swift_fn_free_nativeverifier(uint64_t handle, RustCallStatu
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CONSTRUCTOR_NATIVEVERIFIER_NEW
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CONSTRUCTOR_NATIVEVERIFIER_NEW
 uint64_t uniffi_hookseal_swift_fn_constructor_nativeverifier_new(uint64_t ring, RustBuffer options, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY
-RustBuffer uniffi_hookseal_swift_fn_method_nativeverifier_verify(uint64_t ptr, ForeignBytes body, RustBuffer headers, RustBuffer now, RustBuffer url, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEVERIFIER_VERIFY_PACKED
@@ -1039,21 +1029,9 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativereplayguard_release(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN
-uint16_t uniffi_hookseal_swift_checksum_method_nativesigner_sign(void
-    
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN_PACKED
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESIGNER_SIGN_PACKED
 uint16_t uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed(void
-    
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEVERIFIER_VERIFY
-uint16_t uniffi_hookseal_swift_checksum_method_nativeverifier_verify(void
     
 );
 #endif

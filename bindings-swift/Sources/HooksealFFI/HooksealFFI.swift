@@ -2271,11 +2271,6 @@ public func FfiConverterTypeNativeSender_lower(_ value: NativeSender) -> UInt64 
 public protocol NativeSignerProtocol: AnyObject, Sendable {
     
     /**
-     * `Signer::sign_at`.
-     */
-    func sign(body: Data, id: String?, eventType: String?, timestamp: Int64?, url: String?) throws  -> [NativeHeader]
-    
-    /**
      * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
      * and value.
      */
@@ -2354,25 +2349,6 @@ public convenience init(ring: NativeKeyRing, scheme: NativeScheme, until: Int64?
 
     
     /**
-     * `Signer::sign_at`.
-     */
-open func sign(body: Data, id: String?, eventType: String?, timestamp: Int64?, url: String?)throws  -> [NativeHeader]  {
-    return try  FfiConverterSequenceTypeNativeHeader.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
-        uniffiCallStatus in
-        FfiConverterByRefBytes.lower(body) { bodyFb in
-    uniffi_hookseal_swift_fn_method_nativesigner_sign(
-            self.uniffiCloneHandle(),
-        bodyFb,
-        FfiConverterOptionString.lower(id),
-        FfiConverterOptionString.lower(eventType),
-        FfiConverterOptionInt64.lower(timestamp),
-        FfiConverterOptionString.lower(url),uniffiCallStatus
-    )
-        }
-})
-}
-    
-    /**
      * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
      * and value.
      */
@@ -2445,11 +2421,6 @@ public func FfiConverterTypeNativeSigner_lower(_ value: NativeSigner) -> UInt64 
  * A verifier.
  */
 public protocol NativeVerifierProtocol: AnyObject, Sendable {
-    
-    /**
-     * `Verifier::verify_url_at`.
-     */
-    func verify(body: Data, headers: NativeHeaders, now: Int64?, url: String?) throws  -> NativeVerified
     
     /**
      * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
@@ -2527,24 +2498,6 @@ public convenience init(ring: NativeKeyRing, options: NativeVerifierOptions)thro
 
     
 
-    
-    /**
-     * `Verifier::verify_url_at`.
-     */
-open func verify(body: Data, headers: NativeHeaders, now: Int64?, url: String?)throws  -> NativeVerified  {
-    return try  FfiConverterTypeNativeVerified_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
-        uniffiCallStatus in
-        FfiConverterByRefBytes.lower(body) { bodyFb in
-    uniffi_hookseal_swift_fn_method_nativeverifier_verify(
-            self.uniffiCloneHandle(),
-        bodyFb,
-        FfiConverterTypeNativeHeaders_lower(headers),
-        FfiConverterOptionInt64.lower(now),
-        FfiConverterOptionString.lower(url),uniffiCallStatus
-    )
-        }
-})
-}
     
     /**
      * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
@@ -3783,125 +3736,6 @@ public func FfiConverterTypeNativePlan_lower(_ value: NativePlan) -> RustBuffer 
 
 
 /**
- * What verification established.
- */
-public struct NativeVerified {
-    /**
-     * Seconds.
-     */
-    public let timestamp: Int64?
-    /**
-     * Where the signature covers it.
-     */
-    public let id: String?
-    /**
-     * Where the signature covers it.
-     */
-    public let eventType: String?
-    /**
-     * The label.
-     */
-    public let version: String
-    /**
-     * Its place in the ring.
-     */
-    public let keyIndex: UInt64
-    /**
-     * Its name.
-     */
-    public let keyId: String?
-    /**
-     * What a guard was asked to remember.
-     */
-    public let claim: NativeClaim?
-
-    // Default memberwise initializers are never public by default, so we
-    // declare one manually.
-    public init(
-        /**
-         * Seconds.
-         */timestamp: Int64?, 
-        /**
-         * Where the signature covers it.
-         */id: String?, 
-        /**
-         * Where the signature covers it.
-         */eventType: String?, 
-        /**
-         * The label.
-         */version: String, 
-        /**
-         * Its place in the ring.
-         */keyIndex: UInt64, 
-        /**
-         * Its name.
-         */keyId: String?, 
-        /**
-         * What a guard was asked to remember.
-         */claim: NativeClaim?) {
-        self.timestamp = timestamp
-        self.id = id
-        self.eventType = eventType
-        self.version = version
-        self.keyIndex = keyIndex
-        self.keyId = keyId
-        self.claim = claim
-    }
-
-    
-
-    
-}
-
-#if compiler(>=6)
-extension NativeVerified: Sendable {}
-#endif
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeNativeVerified: FfiConverterRustBuffer {
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeVerified {
-        return
-            try NativeVerified(
-                timestamp: FfiConverterOptionInt64.read(from: &buf), 
-                id: FfiConverterOptionString.read(from: &buf), 
-                eventType: FfiConverterOptionString.read(from: &buf), 
-                version: FfiConverterString.read(from: &buf), 
-                keyIndex: FfiConverterUInt64.read(from: &buf), 
-                keyId: FfiConverterOptionString.read(from: &buf), 
-                claim: FfiConverterOptionTypeNativeClaim.read(from: &buf)
-        )
-    }
-
-    public static func write(_ value: NativeVerified, into buf: inout [UInt8]) {
-        FfiConverterOptionInt64.write(value.timestamp, into: &buf)
-        FfiConverterOptionString.write(value.id, into: &buf)
-        FfiConverterOptionString.write(value.eventType, into: &buf)
-        FfiConverterString.write(value.version, into: &buf)
-        FfiConverterUInt64.write(value.keyIndex, into: &buf)
-        FfiConverterOptionString.write(value.keyId, into: &buf)
-        FfiConverterOptionTypeNativeClaim.write(value.claim, into: &buf)
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeNativeVerified_lift(_ buf: RustBuffer) throws -> NativeVerified {
-    return try FfiConverterTypeNativeVerified.lift(buf)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeNativeVerified_lower(_ value: NativeVerified) -> RustBuffer {
-    return FfiConverterTypeNativeVerified.lower(value)
-}
-
-
-/**
  * The options of a verifier.
  */
 public struct NativeVerifierOptions {
@@ -4108,93 +3942,6 @@ public func FfiConverterTypeNativeError_lower(_ value: NativeError) -> RustBuffe
     return FfiConverterTypeNativeError.lower(value)
 }
 
-
-/**
- * Headers as the caller has them.
- */
-
-public enum NativeHeaders: Equatable, Hashable {
-    
-    /**
-     * Names and values.
-     */
-    case pairs(
-        /**
-         * At least those that the scheme reads.
-         */headers: [NativeHeader]
-    )
-    /**
-     * The bare signature header.
-     */
-    case signature(
-        /**
-         * Its value.
-         */value: String
-    )
-
-
-
-
-
-}
-
-#if compiler(>=6)
-extension NativeHeaders: Sendable {}
-#endif
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeNativeHeaders: FfiConverterRustBuffer {
-    typealias SwiftType = NativeHeaders
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeHeaders {
-        let variant: Int32 = try readInt(&buf)
-        switch variant {
-        
-        case 1: return .pairs(headers: try FfiConverterSequenceTypeNativeHeader.read(from: &buf)
-        )
-        
-        case 2: return .signature(value: try FfiConverterString.read(from: &buf)
-        )
-        
-        default: throw UniffiInternalError.unexpectedEnumCase
-        }
-    }
-
-    public static func write(_ value: NativeHeaders, into buf: inout [UInt8]) {
-        switch value {
-        
-        
-        case let .pairs(headers):
-            writeInt(&buf, Int32(1))
-            FfiConverterSequenceTypeNativeHeader.write(headers, into: &buf)
-            
-        
-        case let .signature(value):
-            writeInt(&buf, Int32(2))
-            FfiConverterString.write(value, into: &buf)
-            
-        }
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeNativeHeaders_lift(_ buf: RustBuffer) throws -> NativeHeaders {
-    return try FfiConverterTypeNativeHeaders.lift(buf)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeNativeHeaders_lower(_ value: NativeHeaders) -> RustBuffer {
-    return FfiConverterTypeNativeHeaders.lower(value)
-}
-
-
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
@@ -4310,30 +4057,6 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterString.read(from: &buf)
-        default: throw UniffiInternalError.unexpectedOptionalTag
-        }
-    }
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-fileprivate struct FfiConverterOptionTypeNativeClaim: FfiConverterRustBuffer {
-    typealias SwiftType = NativeClaim?
-
-    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
-        guard let value = value else {
-            writeInt(&buf, Int8(0))
-            return
-        }
-        writeInt(&buf, Int8(1))
-        FfiConverterTypeNativeClaim.write(value, into: &buf)
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
-        switch try readInt(&buf) as Int8 {
-        case 0: return nil
-        case 1: return try FfiConverterTypeNativeClaim.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -4874,13 +4597,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hookseal_swift_checksum_method_nativereplayguard_release() != 26314) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hookseal_swift_checksum_method_nativesigner_sign() != 22685) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed() != 35774) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_hookseal_swift_checksum_method_nativeverifier_verify() != 32487) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed() != 63092) {

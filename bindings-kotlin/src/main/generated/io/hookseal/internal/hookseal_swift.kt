@@ -738,11 +738,7 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativereplayguard_release(
     ): Int
-    external fun uniffi_hookseal_swift_checksum_method_nativesigner_sign(
-    ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed(
-    ): Int
-    external fun uniffi_hookseal_swift_checksum_method_nativeverifier_verify(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed(
     ): Int
@@ -926,8 +922,6 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hookseal_swift_fn_constructor_nativesigner_new(`ring`: Long,`scheme`: Long,`until`: RustBuffer.ByValue,`also`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_hookseal_swift_fn_method_nativesigner_sign(`ptr`: Long,`body`: ForeignBytes.ByValue,`id`: RustBuffer.ByValue,`eventType`: RustBuffer.ByValue,`timestamp`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativesigner_sign_packed(`ptr`: Long,`body`: ForeignBytes.ByValue,`message`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_clone_nativeverifier(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -936,8 +930,6 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hookseal_swift_fn_constructor_nativeverifier_new(`ring`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_hookseal_swift_fn_method_nativeverifier_verify(`ptr`: Long,`body`: ForeignBytes.ByValue,`headers`: RustBuffer.ByValue,`now`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativeverifier_verify_packed(`ptr`: Long,`body`: ForeignBytes.ByValue,`request`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_func_explain(`body`: ForeignBytes.ByValue,`headers`: RustBuffer.ByValue,`secrets`: RustBuffer.ByValue,`scheme`: Long,`now`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1149,13 +1141,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hookseal_swift_checksum_method_nativereplayguard_release() and 0xFFFF) != 26314) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hookseal_swift_checksum_method_nativesigner_sign() and 0xFFFF) != 22685) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativesigner_sign_packed() and 0xFFFF) != 35774) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_hookseal_swift_checksum_method_nativeverifier_verify() and 0xFFFF) != 32487) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativeverifier_verify_packed() and 0xFFFF) != 63092) {
@@ -4717,11 +4703,6 @@ internal object FfiConverterTypeNativeSender: FfiConverter<NativeSender, Long> {
 internal interface NativeSignerInterface {
 
     /**
-     * `Signer::sign_at`.
-     */
-    fun `sign`(`body`: java.nio.ByteBuffer, `id`: kotlin.String?, `eventType`: kotlin.String?, `timestamp`: kotlin.Long?, `url`: kotlin.String?): List<NativeHeader>
-
-    /**
      * `Signer::sign_at`, packed: given the timestamp, the id, the event type and the URL, answers with each header's name
      * and value.
      */
@@ -4848,28 +4829,6 @@ internal open class NativeSigner: Disposable, AutoCloseable, NativeSignerInterfa
             UniffiLib.uniffi_hookseal_swift_fn_clone_nativesigner(handle, status)
         }
     }
-
-
-    /**
-     * `Signer::sign_at`.
-     */
-    @Throws(NativeException::class)override fun `sign`(`body`: java.nio.ByteBuffer, `id`: kotlin.String?, `eventType`: kotlin.String?, `timestamp`: kotlin.Long?, `url`: kotlin.String?): List<NativeHeader> {
-            return FfiConverterSequenceTypeNativeHeader.lift(
-    callWithHandle {
-    uniffiRustCallWithError(NativeException) { _status ->
-    UniffiLib.uniffi_hookseal_swift_fn_method_nativesigner_sign(
-        it,
-
-        FfiConverterByRefBytes.lower(`body`),
-        FfiConverterOptionalString.lower(`id`),
-        FfiConverterOptionalString.lower(`eventType`),
-        FfiConverterOptionalLong.lower(`timestamp`),
-        FfiConverterOptionalString.lower(`url`),_status)
-}
-    }
-    )
-    }
-
 
 
     /**
@@ -5031,11 +4990,6 @@ internal object FfiConverterTypeNativeSigner: FfiConverter<NativeSigner, Long> {
 internal interface NativeVerifierInterface {
 
     /**
-     * `Verifier::verify_url_at`.
-     */
-    fun `verify`(`body`: java.nio.ByteBuffer, `headers`: NativeHeaders, `now`: kotlin.Long?, `url`: kotlin.String?): NativeVerified
-
-    /**
      * `Verifier::verify_url_at`, packed: given the present moment, the URL, and each header's name and value; a header
      * without a name is the bare signature header. Answers with the timestamp, the key's index, the version, the id, the
      * event type and the key's id, and where there is a guard with the handle of a `NativeClaim`.
@@ -5161,27 +5115,6 @@ internal open class NativeVerifier: Disposable, AutoCloseable, NativeVerifierInt
             UniffiLib.uniffi_hookseal_swift_fn_clone_nativeverifier(handle, status)
         }
     }
-
-
-    /**
-     * `Verifier::verify_url_at`.
-     */
-    @Throws(NativeException::class)override fun `verify`(`body`: java.nio.ByteBuffer, `headers`: NativeHeaders, `now`: kotlin.Long?, `url`: kotlin.String?): NativeVerified {
-            return FfiConverterTypeNativeVerified.lift(
-    callWithHandle {
-    uniffiRustCallWithError(NativeException) { _status ->
-    UniffiLib.uniffi_hookseal_swift_fn_method_nativeverifier_verify(
-        it,
-
-        FfiConverterByRefBytes.lower(`body`),
-        FfiConverterTypeNativeHeaders.lower(`headers`),
-        FfiConverterOptionalLong.lower(`now`),
-        FfiConverterOptionalString.lower(`url`),_status)
-}
-    }
-    )
-    }
-
 
 
     /**
@@ -6275,107 +6208,6 @@ internal object FfiConverterTypeNativePlan: FfiConverterRustBuffer<NativePlan> {
 
 
 /**
- * What verification established.
- */
-internal data class NativeVerified (
-    /**
-     * Seconds.
-     */
-    val `timestamp`: kotlin.Long?
-    ,
-    /**
-     * Where the signature covers it.
-     */
-    val `id`: kotlin.String?
-    ,
-    /**
-     * Where the signature covers it.
-     */
-    val `eventType`: kotlin.String?
-    ,
-    /**
-     * The label.
-     */
-    val `version`: kotlin.String
-    ,
-    /**
-     * Its place in the ring.
-     */
-    val `keyIndex`: kotlin.ULong
-    ,
-    /**
-     * Its name.
-     */
-    val `keyId`: kotlin.String?
-    ,
-    /**
-     * What a guard was asked to remember.
-     */
-    val `claim`: NativeClaim?
-
-): Disposable{
-
-
-
-
-
-    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
-    override fun destroy() {
-
-    Disposable.destroy(
-        this.`timestamp`,
-        this.`id`,
-        this.`eventType`,
-        this.`version`,
-        this.`keyIndex`,
-        this.`keyId`,
-        this.`claim`
-    )
-    }
-
-    companion object
-}
-
-/**
- * @suppress
- */
-internal object FfiConverterTypeNativeVerified: FfiConverterRustBuffer<NativeVerified> {
-    override fun read(buf: ByteBuffer): NativeVerified {
-        return NativeVerified(
-            FfiConverterOptionalLong.read(buf),
-            FfiConverterOptionalString.read(buf),
-            FfiConverterOptionalString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterOptionalString.read(buf),
-            FfiConverterOptionalTypeNativeClaim.read(buf),
-        )
-    }
-
-    override fun allocationSize(value: NativeVerified) = (
-            FfiConverterOptionalLong.allocationSize(value.`timestamp`) +
-            FfiConverterOptionalString.allocationSize(value.`id`) +
-            FfiConverterOptionalString.allocationSize(value.`eventType`) +
-            FfiConverterString.allocationSize(value.`version`) +
-            FfiConverterULong.allocationSize(value.`keyIndex`) +
-            FfiConverterOptionalString.allocationSize(value.`keyId`) +
-            FfiConverterOptionalTypeNativeClaim.allocationSize(value.`claim`)
-    )
-
-    override fun write(value: NativeVerified, buf: ByteBuffer) {
-            FfiConverterOptionalLong.write(value.`timestamp`, buf)
-            FfiConverterOptionalString.write(value.`id`, buf)
-            FfiConverterOptionalString.write(value.`eventType`, buf)
-            FfiConverterString.write(value.`version`, buf)
-            FfiConverterULong.write(value.`keyIndex`, buf)
-            FfiConverterOptionalString.write(value.`keyId`, buf)
-            FfiConverterOptionalTypeNativeClaim.write(value.`claim`, buf)
-    }
-}
-
-
-
-/**
  * The options of a verifier.
  */
 internal data class NativeVerifierOptions (
@@ -6565,104 +6397,6 @@ internal object FfiConverterTypeNativeError : FfiConverterRustBuffer<NativeExcep
 
 
 
-/**
- * Headers as the caller has them.
- */
-internal sealed class NativeHeaders {
-
-    /**
-     * Names and values.
-     */
-    data class Pairs(
-        /**
-         * At least those that the scheme reads.
-         */
-        val `headers`: List<io.hookseal.internal.NativeHeader>) : NativeHeaders()
-
-    {
-
-
-        companion object
-    }
-
-    /**
-     * The bare signature header.
-     */
-    data class Signature(
-        /**
-         * Its value.
-         */
-        val `value`: kotlin.String) : NativeHeaders()
-
-    {
-
-
-        companion object
-    }
-
-
-
-
-
-
-
-
-    companion object
-}
-
-/**
- * @suppress
- */
-internal object FfiConverterTypeNativeHeaders : FfiConverterRustBuffer<NativeHeaders>{
-    override fun read(buf: ByteBuffer): NativeHeaders {
-        return when(buf.getInt()) {
-            1 -> NativeHeaders.Pairs(
-                FfiConverterSequenceTypeNativeHeader.read(buf),
-                )
-            2 -> NativeHeaders.Signature(
-                FfiConverterString.read(buf),
-                )
-            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
-        }
-    }
-
-    override fun allocationSize(value: NativeHeaders): ULong = when(value) {
-        is NativeHeaders.Pairs -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-                + FfiConverterSequenceTypeNativeHeader.allocationSize(value.`headers`)
-            )
-        }
-        is NativeHeaders.Signature -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-                + FfiConverterString.allocationSize(value.`value`)
-            )
-        }
-    }
-
-    override fun write(value: NativeHeaders, buf: ByteBuffer) {
-        when(value) {
-            is NativeHeaders.Pairs -> {
-                buf.putInt(1)
-                FfiConverterSequenceTypeNativeHeader.write(value.`headers`, buf)
-                Unit
-            }
-            is NativeHeaders.Signature -> {
-                buf.putInt(2)
-                FfiConverterString.write(value.`value`, buf)
-                Unit
-            }
-        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
-    }
-}
-
-
-
-
-
 
 /**
  * @suppress
@@ -6817,38 +6551,6 @@ internal object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String
         } else {
             buf.put(1)
             FfiConverterString.write(value, buf)
-        }
-    }
-}
-
-
-
-
-/**
- * @suppress
- */
-internal object FfiConverterOptionalTypeNativeClaim: FfiConverterRustBuffer<NativeClaim?> {
-    override fun read(buf: ByteBuffer): NativeClaim? {
-        if (buf.get().toInt() == 0) {
-            return null
-        }
-        return FfiConverterTypeNativeClaim.read(buf)
-    }
-
-    override fun allocationSize(value: NativeClaim?): ULong {
-        if (value == null) {
-            return 1UL
-        } else {
-            return 1UL + FfiConverterTypeNativeClaim.allocationSize(value)
-        }
-    }
-
-    override fun write(value: NativeClaim?, buf: ByteBuffer) {
-        if (value == null) {
-            buf.put(0)
-        } else {
-            buf.put(1)
-            FfiConverterTypeNativeClaim.write(value, buf)
         }
     }
 }
