@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod listen;
+mod outbox;
 mod plan;
 mod schemes;
 mod secret;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Schemes(schemes::SchemesArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     Plan(plan::PlanArgs),
     #[command(subcommand)]
     Vectors(vectors::VectorsCommand),
@@ -41,6 +44,7 @@ impl Command {
             Self::Listen(args) => args.run(output),
             Self::Schemes(args) => args.run(output),
             Self::Secret(command) => command.run(output),
+            Self::Outbox(command) => command.run(output),
             Self::Plan(args) => args.run(output),
             Self::Vectors(command) => command.run(output),
         }
