@@ -1,11 +1,11 @@
 // The packed package, installed in an empty folder, as its users have it; and the README's programs.
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 
-import { PACKAGE, ROOT, run } from './support.mjs'
+import { PACKAGE, ROOT, run, withoutEdge } from './support.mjs'
 
 let folder
 let packed
@@ -17,7 +17,7 @@ before(async () => {
   await writeFile(join(folder, 'package.json'), '{"private": true}')
   const installing = await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${packed.filename}`], { cwd: folder })
   assert.equal(installing.code, 0, installing.stderr)
-  for (const name of ['express', '@types/node', '@types/express']) {
+  for (const name of ['express', 'expect-type', '@types/node', '@types/express']) {
     await mkdir(join(folder, 'node_modules', name, '..'), { recursive: true })
     await symlink(join(PACKAGE, 'node_modules', name), join(folder, 'node_modules', name))
   }
@@ -43,7 +43,7 @@ test('the package holds what it needs and nothing else', () => {
     assert.ok(paths.includes(path), path)
   }
   assert.equal(paths.filter((path) => path.endsWith('.node')).length, 1)
-  const others = paths.filter((path) => !/^(dist\/[a-z]+\.(d\.)?m?[jt]s|native\.(js|d\.ts)|hookseal\.[\w-]+\.node|package\.json|README\.md|LICENSE-\w+)$/.test(path))
+  const others = paths.filter((path) => !/^(dist\/[a-z]+\.(d\.)?m?[jt]s|dist\/edge\/(imported\/)?([a-z]+|seal-\w+)\.mjs|dist\/edge\/imported\/hookseal\.wasm|native\.(js|d\.ts)|hookseal\.[\w-]+\.node|package\.json|README\.md|LICENSE-\w+)$/.test(path))
   assert.deepEqual(others, [])
 })
 
@@ -84,6 +84,41 @@ test('what is inside stays inside', async () => {
   `), Array(3).fill('ERR_PACKAGE_PATH_NOT_EXPORTED'))
 })
 
+test('attw and publint find nothing', { skip: withoutEdge }, async () => {
+  const tarball = join(folder, packed.filename)
+  // Node 10 knows no exports; the edge build is for runtimes that have ES modules.
+  const attw = await run(process.execPath, ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'])
+  assert.equal(attw.code, 0, attw.stdout)
+  const publint = await run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'])
+  assert.equal(publint.code, 0, publint.stdout)
+  assert.match(publint.stdout, /All good!/)
+})
+
+test('a platform package brings the addon; without one, the error says what to do', async () => {
+  const bare = join(folder, 'bare')
+  const modules = join(bare, 'node_modules')
+  await cp(join(folder, 'node_modules/hookseal'), join(modules, 'hookseal'), { recursive: true, dereference: true })
+  const addon = (await readdir(join(modules, 'hookseal'))).find((name) => name.endsWith('.node'))
+  await copyFile(join(PACKAGE, 'package.json'), join(bare, 'package.json'))
+  const creating = await run(process.execPath, [join(PACKAGE, 'node_modules/@napi-rs/cli/dist/cli.js'), 'create-npm-dirs'], { cwd: bare })
+  assert.equal(creating.code, 0, creating.stdout)
+  const platforms = await readdir(join(bare, 'npm'))
+  assert.equal(platforms.length, 8)
+  for (const name of platforms) await rename(join(bare, 'npm', name), join(modules, `hookseal-${name}`))
+  const own = join(modules, addon.replace('hookseal.', 'hookseal-').replace('.node', ''))
+  await rename(join(modules, 'hookseal', addon), join(own, addon))
+  const use = () => run(process.execPath, ['--eval', "console.log(typeof require('hookseal').Verifier)"], { cwd: bare })
+  assert.deepEqual(await use(), { code: 0, signal: null, stdout: 'function\n', stderr: '' })
+
+  await writeFile(join(own, addon), 'not a binary')
+  const broken = await use()
+  assert.match(broken.stderr, /hookseal has no binary that runs here \(/)
+  await rm(own, { recursive: true })
+  const { code, stderr } = await use()
+  assert.equal(code, 1)
+  assert.match(stderr, /hookseal has no binary that runs here .*is not installed.*--omit=optional.*'hookseal\/edge' signs and verifies without a binary/)
+})
+
 test('the types say the same to both', async () => {
   const source = `
     import { Endpoint, KeyRing, Scheme, Secret, Sender, Signer, VerificationError, Verifier, type Delivery, type ErrorCode } from 'hookseal'
@@ -113,9 +148,10 @@ test('the types say the same to both', async () => {
     export { code, id, main, wrong }
   `
   for (const name of ['types.mts', 'types.cts']) await writeFile(join(folder, name), source)
+  await copyFile(join(PACKAGE, 'test/types/surface.mts'), join(folder, 'surface.mts'))
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({
     compilerOptions: { strict: true, noEmit: true, module: 'nodenext', target: 'es2022', lib: ['es2023', 'esnext.disposable'], types: ['node'], preserveSymlinks: false, esModuleInterop: true },
-    files: ['types.mts', 'types.cts'],
+    files: ['types.mts', 'types.cts', 'surface.mts'],
   }))
   const { code, stdout } = await run(process.execPath, [join(PACKAGE, 'node_modules/typescript/bin/tsc'), '-p', folder], { cwd: folder })
   assert.equal(code, 0, stdout)

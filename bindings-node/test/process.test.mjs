@@ -81,6 +81,22 @@ test('errors of asynchronous calls are the same classes', () => writes(['true cl
   await sender.send(endpoint, 'a', {}).catch((error) => console.log(error instanceof SendError, error.code))
 `))
 
+test('waiting for events keeps no process alive', () => writes(['delivery.queued'], `${PROLOGUE}
+  const sender = open()
+  const events = sender.events()
+  sender.enqueue(silent(), 'order.paid', {})
+  events.next().then(({ value }) => { console.log(value.type); return events.next() }).then(console.log)
+  await sender.flush({ timeout: 0.05 })
+`, 0, /^hookseal: the process ends with 1 unfinished deliveries;/))
+
+test('an aborted send keeps no process alive', () => writes(['mine'], `${PROLOGUE}
+  const controller = new AbortController()
+  const sender = open({ retry: { schedule: [3600] }, timeout: 60 })
+  const sending = sender.send(silent(), 'order.paid', {}, { signal: controller.signal })
+  setImmediate(() => controller.abort('mine'))
+  await sending.catch(console.log)
+`, 0, /^(hookseal: the process ends with 1 unfinished deliveries;.*\n)?$/))
+
 test('process.exit during sends ends at once', () => writes([], `${PROLOGUE}
   const sender = open({ onEvent: () => {} })
   for (let count = 0; count < 64; count += 1) sender.send(count % 2 ? endpoint : silent(), 'order.paid', { count })
@@ -119,7 +135,10 @@ test('workers are ended in the middle of sends, again and again', () => writes([
     import { Sender } from 'hookseal'
     import { parentPort, workerData } from 'node:worker_threads'
     const sender = new Sender({ allowPrivate: true, onEvent: () => {} })
-    for (let count = 0; count < 32; count += 1) sender.send(workerData[count % 2], 'order.paid', {})
+    const events = sender.events()
+    events.next().then(() => events.next())
+    const { signal } = new AbortController()
+    for (let count = 0; count < 32; count += 1) sender.send(workerData[count % 2], 'order.paid', {}, count % 3 ? {} : { signal })
     parentPort.postMessage('under way')
   `)}
   let ended = 0
@@ -131,7 +150,7 @@ test('workers are ended in the middle of sends, again and again', () => writes([
   }
   console.log(ended, 'ended')
   console.log((await open().send(endpoint, 'order.paid', {})).status)
-`))
+`, 0, /^(hookseal: the process ends with \d+ unfinished deliveries;.*\n)*$/))
 
 test('another context of the same process has classes of its own that work', () => writes(['true'], `
   import { createRequire } from 'node:module'

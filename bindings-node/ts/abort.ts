@@ -1,3 +1,5 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
+
 import native = require('../native.js')
 import { errorOf } from './errors.js'
 
@@ -9,6 +11,8 @@ export function checkSignal(signal: unknown): void {
 export async function until<T>(signal: AbortSignal | undefined, start: (abortion?: number) => Promise<T>): Promise<T> {
   if (signal === undefined) return start()
   signal.throwIfAborted()
+  // One signal for many sends is no leak.
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal)
   const abortion = native.abortion()
   const abort = (): void => native.abort(abortion)
   signal.addEventListener('abort', abort, { once: true })
