@@ -3,12 +3,11 @@ export function bridge(handler) {
   return async (request, response) => {
     const headers = new Headers()
     for (let at = 0; at < request.rawHeaders.length; at += 2) headers.append(request.rawHeaders[at], request.rawHeaders[at + 1])
-    const gone = new AbortController()
     const body = new ReadableStream({
       start(controller) {
         request.on('data', (chunk) => controller.enqueue(new Uint8Array(chunk)))
         request.on('end', () => controller.close())
-        request.on('close', () => gone.signal.aborted || (request.complete || controller.error(new Error('aborted')), gone.abort()))
+        request.on('close', () => { if (!request.complete) controller.error(new Error('aborted')) })
       },
       cancel: () => request.pause(),
     })

@@ -18,7 +18,7 @@ function appOf(framework, handler, parsers, handle) {
   app.post('/hooks', handler, (request, response, next) => {
     Promise.resolve().then(() => handle(request.webhook)).then(() => response.sendStatus(204), next)
   })
-  return app.use((error, request, response, next) => response.status(error.status ?? 500).json({ code: error.code, message: error.message }))
+  return app.use((error, _request, response, _next) => response.status(error.status ?? 500).json({ code: error.code, message: error.message }))
 }
 
 for (const [name, framework] of [['Express 5', express], ['Express 4', express4]]) {
@@ -55,7 +55,7 @@ test('a handler of webhook() gets the event, and its failures go to Express', as
     if (event.id === 'evt_fail') throw new Error('mine')
     response.json([event.id, request.webhook === event])
   })
-  const server = await listen(express().post('/hooks', handler).use((error, request, response, next) => response.status(500).end(error.message)))
+  const server = await listen(express().post('/hooks', handler).use((error, _request, response, _next) => response.status(500).end(error.message)))
   assert.equal((await post(sign(server.url, { id: 'evt_1' }))).text, '["evt_1",true]')
   const { status, text } = await post(sign(server.url, { id: 'evt_fail' }))
   assert.deepEqual([status, text], [500, 'mine'])
@@ -74,7 +74,7 @@ test('without Express it is a handler of node:http, and of requests without raw 
 
 test('a mounted router changes nothing about the URL that was signed', async () => {
   const square = new Verifier({ secrets: SECRETS, scheme: 'square' })
-  const router = express.Router().post('/square', webhook(square, { publicUrl: 'https://shop.example.com' }), (request, response) => response.end())
+  const router = express.Router().post('/square', webhook(square, { publicUrl: 'https://shop.example.com' }), (_request, response) => response.end())
   const server = await listen(express().use('/hooks', router))
   const { headers, body } = sign('https://shop.example.com/hooks/square?a=1', { scheme: 'square' })
   assert.equal(await statusOf({ method: 'POST', url: `${server.url}/square?a=1`, headers, body }), 200)

@@ -6,14 +6,14 @@ import { Verifier } from 'hookseal'
 import { webhook } from 'hookseal/fastify'
 import { signedRequest } from 'hookseal/testing'
 
-import { refusesOptions, SECRETS, sign, statusOf, underAttack } from './attacks.mjs'
+import { refusesOptions, SECRETS, sign, underAttack } from './attacks.mjs'
 
 const verifier = new Verifier({ secrets: SECRETS })
 const silent = () => {}
 
 function appOf(verifier, options, handle, { eater = false } = {}) {
   const app = fastify({ forceCloseConnections: true })
-  if (eater) app.addHook('preParsing', async (request, reply, payload) => { for await (const _ of payload); return payload })
+  if (eater) app.addHook('preParsing', async (_request, _reply, payload) => { for await (const _ of payload); return payload })
   app.register(webhook(verifier, { url: '/hooks', ...options, handler: async (request, reply) => {
     await handle(request.webhook)
     return reply.code(204).send()
@@ -33,7 +33,7 @@ test('options that can not be are refused', () => {
 
 test('the rest of the app keeps its parsers, before and after', async () => {
   const app = fastify()
-  app.addContentTypeParser('text/csv', { parseAs: 'string' }, async (request, body) => body.split(','))
+  app.addContentTypeParser('text/csv', { parseAs: 'string' }, async (_request, body) => body.split(','))
   app.post('/before', async ({ body, webhook }) => ({ body, webhook: webhook === undefined }))
   app.register(webhook(verifier, { url: '/hooks', handler: async ({ webhook }) => ({ id: webhook.id }) }), { prefix: '/v1' })
   app.post('/after', async ({ body, webhook }) => ({ body, webhook: webhook === undefined }))

@@ -1,5 +1,5 @@
 import { checkOptions, type Time } from './convert.js'
-import { errorOf, StoreError, VerificationError, WebhookError } from './errors.js'
+import { errorOf, StoreError, VerificationError, type WebhookError } from './errors.js'
 import { InvalidPayload, type StandardSchema, type WebhookEvent, type WebhookOptions } from './event.js'
 import type { HeadersLike } from './headers.js'
 import type { Verified } from './verified.js'

@@ -7,7 +7,7 @@ import { Webhook, WebhookGuard, type WebhookEvent } from 'hookseal/nest'
 
 @Injectable()
 class Settings {
-  readonly secret = process.env['HOOKSEAL_SECRET'] ?? ''
+  readonly secret = process.env.HOOKSEAL_SECRET ?? ''
 }
 
 @Injectable()
@@ -36,5 +36,5 @@ class Controllers {
 class AppModule {}
 
 const app = await NestFactory.create(AppModule, { rawBody: true, logger: ['error'] })
-await app.listen(Number(process.env['PORT'] ?? 0))
+await app.listen(Number(process.env.PORT ?? 0))
 console.log(`listening on ${await app.getUrl()}/hooks`)
