@@ -16,6 +16,7 @@ import java.lang.ref.Reference
 import java.time.Instant
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
+import kotlin.time.toKotlinDuration
 
 /**
  * Verifies that webhooks are authentic, and recent.
@@ -87,6 +88,10 @@ constructor(
         secrets.map { Secret(it) }, scheme, require, replay, maxBody, tolerance, futureTolerance,
         dangerouslyIgnoreTimestamp,
     )
+
+    /** Verifies with the live keys of a ring and a tolerance of one's own, from Java. */
+    public constructor(ring: KeyRing, scheme: Scheme, tolerance: java.time.Duration) :
+        this(ring, scheme, tolerance = tolerance.toKotlinDuration())
 
     private val native: PackedVerifier = native {
         PackedVerifier(

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,10 @@ class JavaTest {
         assertTrue(Scheme.names().contains(Scheme.named("stripe").getName()));
         assertTrue(Secret.generate().expose().startsWith("whsec_"));
         KeyRing ring = new KeyRing(new Key("whsec_old", "old"));
+        Map<String, String> old = new Signer(ring).sign(body, null, null, now);
+        Verifier strict = new Verifier(ring, Scheme.HOOKSEAL, Duration.ofSeconds(10));
+        assertEquals("old", strict.verify(body, old, now.plusSeconds(10)).getKeyId());
+        assertThrows(VerificationException.class, () -> strict.verify(body, old, now.plusSeconds(11)));
         ring.rotate(new Key(Secret.utf8("whsec_new"), "new"), 60);
         assertEquals("new", ring.stats().get(0).getId());
         Map<String, String> headers = new Signer("whsec_demo").sign("{\"id\": 42}".getBytes(StandardCharsets.UTF_8));

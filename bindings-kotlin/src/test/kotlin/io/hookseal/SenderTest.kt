@@ -122,6 +122,21 @@ class SenderTest {
     }
 
     @Test
+    fun `headers have the names that were asked for`() = runBlocking {
+        val parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        val names = HeaderNames(attempt = "Try")
+        Sender(allowPrivate = true, headerPrefix = "Acme-", headerNames = names, userAgent = "acme/1").use { sender ->
+            sender.send(endpoint("first-200"), "a", "{}", id = "evt_1", traceparent = parent)
+            assertEquals("invalid_event", code { sender.send(endpoint("first-200"), "a", "{}", traceparent = "00-0") })
+        }
+        val request = Receiver.requests(run).single()
+        assertEquals(
+            listOf("evt_1", "a", "1", "acme/1", parent),
+            listOf("Acme-Id", "Acme-Event", "Try", "User-Agent", "traceparent").map(request::header),
+        )
+    }
+
+    @Test
     fun `many are sent in one call`() = runBlocking {
         Sender(allowPrivate = true).use { sender ->
             val to = endpoint("first-200")
@@ -172,7 +187,12 @@ class SenderTest {
         assertEquals("invalid_config", code { Sender(rateLimit = RateLimit(Double.NaN)) })
         assertEquals("invalid_config", code { Sender(retry = RetryPolicy(factor = 0.0)) })
         assertEquals("invalid_config", code { Sender(breaker = Breaker(failures = 0)) })
-        assertNull(code { Sender(breaker = null).close() })
+        assertEquals("invalid_config", code { Sender(proxy = "socks5://127.0.0.1:1") })
+        assertEquals("invalid_config", code { Sender(identity = "no certificate") })
+        assertEquals("invalid_config", code { Endpoint("https://a.example/", "k", identity = "no certificate") })
+        assertEquals("invalid_config", code { Sender(extraRoots = listOf("no certificate")) })
+        assertEquals("invalid_config", code { Sender(headerPrefix = "a b") })
+        assertNull(code { Sender(breaker = null, http2 = true, proxy = "http://user:password@127.0.0.1:1").close() })
     }
 
     @Test

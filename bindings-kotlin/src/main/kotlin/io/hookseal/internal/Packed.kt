@@ -50,7 +50,9 @@ internal inline fun <T> packed(
             val length = call(memory.address, packed, body.size, memory.size)
             if (length > 0) return memory.answer(length).read()
             if (length < 0) throw memory.failure(length)
-            memory = Memory(memory.size * 4)                 // there was no room for the answer
+            val larger = Memory(memory.size * 4)             // there was no room for the answer
+            memory.release()
+            memory = larger
         }
     } finally {
         memory.release()
@@ -58,8 +60,9 @@ internal inline fun <T> packed(
 }
 
 internal class Memory(val size: Int) {
-    private val buffer: ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN)
-    val address: Long = Pointer.nativeValue(Native.getDirectBufferPointer(buffer))
+    private val native = com.sun.jna.Memory(size.toLong())
+    private val buffer: ByteBuffer = native.getByteBuffer(0, size.toLong()).order(ByteOrder.LITTLE_ENDIAN)
+    val address: Long = Pointer.nativeValue(native)
 
     /** Answers how many bytes stand before the body. */
     fun fill(number: Long?, texts: List<ByteArray?>, body: ByteArray): Int {
@@ -94,8 +97,9 @@ internal class Memory(val size: Int) {
         return NativeFailure(code.removePrefix("+"), kind, message, code.startsWith('+')).exception()
     }
 
+    /** A large one is freed at once: waiting for the garbage collector, a few requests could hold all memory. */
     fun release() {
-        if (size == SHARED_SIZE) shared.offer(this)
+        if (size == SHARED_SIZE) shared.offer(this) else native.close()
     }
 
     private fun utf8(length: Int) = String(ByteArray(length).also { buffer.get(it) }, Charsets.UTF_8)
