@@ -41,7 +41,7 @@ const SERVICES = {
 for (const [service, requestOf] of Object.entries(SERVICES)) {
   test(`behind ${service}: accepts what is signed, as text and as base64`, async () => {
     const events = []
-    const handler = webhook(new Verifier({ secrets: SECRETS }), (event, request, context) => { events.push([event.id, event.text(), context]) })
+    const handler = webhook(new Verifier({ secrets: SECRETS }), (event, _request, context) => { events.push([event.id, event.text(), context]) })
     for (const isBase64 of [false, true]) {
       const request = requestOf(signedRequest({ secrets: SECRETS, id: 'evt_1', payload: PAYLOAD }), isBase64)
       assert.deepEqual(await handler(request, 'context'), { statusCode: 204 })

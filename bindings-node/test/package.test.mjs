@@ -102,6 +102,7 @@ test('a platform package brings the addon; without one, the error says what to d
   await copyFile(join(PACKAGE, 'package.json'), join(bare, 'package.json'))
   const creating = await run(process.execPath, [join(PACKAGE, 'node_modules/@napi-rs/cli/dist/cli.js'), 'create-npm-dirs'], { cwd: bare })
   assert.equal(creating.code, 0, creating.stdout)
+  await writeFile(join(bare, 'package.json'), '{"private": true}')
   const platforms = await readdir(join(bare, 'npm'))
   assert.equal(platforms.length, 8)
   for (const name of platforms) await rename(join(bare, 'npm', name), join(modules, `hookseal-${name}`))

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
-import { SECRETS, post, refusesForgeries, sign, statusOf } from './attacks.mjs'
+import { post, refusesForgeries, sign, statusOf } from './attacks.mjs'
 import { appIn, serve, written } from './programs.mjs'
 import { PACKAGE, run } from './support.mjs'
 

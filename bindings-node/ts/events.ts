@@ -42,7 +42,7 @@ export class SenderEvents extends Owner implements AsyncIterableIterator<SenderE
 
   /** @internal Gives what has happened to those who wait for it. */
   tell(): void {
-    if (this.#callback !== undefined) return this.#call(this.#callback)
+    if (this.#callback !== undefined) this.#call(this.#callback)
     while (this.#waiting.length > 0) {
       if (this.#ready.length === 0) this.#ready = native.notices(handleOf(this))
       const event = this.#ready.shift()

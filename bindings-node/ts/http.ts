@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 import type { WebhookEvent } from './event.js'
 import type { HeadersLike } from './headers.js'
-import { consumed, Pieces, Refusal, tooLarge, type Receiver } from './receive.js'
+import { consumed, Pieces, type Refusal, tooLarge, type Receiver } from './receive.js'
 
 /** A request of `node:http`, with what frameworks add to it. */
 export type NodeRequest = IncomingMessage & {

@@ -1,8 +1,8 @@
 // What the types promise. Compiled, never run, by test/package.test.mjs where the packed package is installed.
 import { expectTypeOf } from 'expect-type'
-import * as edge from 'hookseal/edge'
+import type * as edge from 'hookseal/edge'
 import {
-  ConfigError, Endpoint, KeyRing, Sender, SendError, Signer, StoreError, VerificationError, Verifier, WebhookError, diagnose,
+  type ConfigError, type Endpoint, type KeyRing, Sender, type SendError, type Signer, type StoreError, VerificationError, type Verifier, type WebhookError, diagnose,
   type AttemptCode, type Delivery, type DeliveryHandle, type ErrorCode, type Finding, type KeyStats, type SenderEvent,
   type SenderEvents, type VerificationCode, type Verified,
 } from 'hookseal'
@@ -57,5 +57,5 @@ if (error instanceof VerificationError) {
   error.code === 'queue_full'
 }
 
-expectTypeOf(edge.Verifier).toEqualTypeOf<typeof Verifier>()
+expectTypeOf<typeof edge.Verifier>().toEqualTypeOf<typeof Verifier>()
 expectTypeOf<InstanceType<typeof edge.Sender>>().toBeNever()
