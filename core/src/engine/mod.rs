@@ -5,6 +5,7 @@
 
 mod attempt;
 mod breaker;
+mod data;
 mod endpoint;
 mod event;
 mod lanes;
@@ -17,6 +18,7 @@ mod status;
 pub use self::{
     attempt::Attempt,
     breaker::Breaker,
+    data::options_from_json,
     endpoint::{Endpoint, EndpointBuilder, EndpointOptions},
     event::Event,
     names::HeaderNames,

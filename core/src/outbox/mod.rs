@@ -19,6 +19,7 @@
 //! ```
 
 mod claim;
+mod data;
 mod deliveries;
 mod fanout;
 mod housekeeping;
@@ -36,6 +37,7 @@ use tokio::sync::Notify;
 
 use self::vault::Vault;
 pub use self::{
+    data::publication_from_json,
     deliveries::{DeliveryFilter, Page, StoredAttempt, StoredDelivery},
     options::{OutboxOptions, SubscriptionOptions},
     publish::{Param, ParamStyle, Publication, Published},

@@ -5,7 +5,6 @@
 //! has made an attempt goes on with the next one. So there is no dispatcher to wait for, and one timer.
 
 mod builder;
-mod data;
 mod delivery;
 mod handle;
 mod meter;
@@ -19,12 +18,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use self::shared::Shared;
 pub use self::{
     builder::SenderBuilder,
-    data::options_from_json,
     delivery::Delivery,
     handle::Handle,
     notice::{Notice, NoticeKind, Notices},
 };
-pub use crate::engine::{Confidential, Event, SenderOptions, Status};
+pub use crate::engine::{Confidential, Event, SenderOptions, Status, options_from_json};
 use crate::{Error, Result, engine::Endpoint};
 
 /// Delivers events to endpoints: signed, retried, and without one endpoint holding up another.

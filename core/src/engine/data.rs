@@ -5,9 +5,19 @@ use serde::de::DeserializeOwned;
 use crate::{Error, ErrorCode, Result};
 
 /// Fields whose values are, or may hold, secrets.
-const SECRET_FIELDS: [&str; 6] = ["secrets", "bearer", "basic_auth", "headers", "identity", "proxy"];
+const SECRET_FIELDS: [&str; 9] = [
+    "secrets",
+    "secret",
+    "bearer",
+    "basic_auth",
+    "headers",
+    "identity",
+    "proxy",
+    "encryption_key",
+    "former_encryption_keys",
+];
 
-/// Reads [`SenderOptions`](super::SenderOptions), [`EndpointOptions`](crate::EndpointOptions) or a
+/// Reads [`SenderOptions`](crate::SenderOptions), [`EndpointOptions`](crate::EndpointOptions) or a
 /// [`RetryPolicy`](crate::RetryPolicy) from JSON.
 ///
 /// # Errors
@@ -19,8 +29,10 @@ pub fn options_from_json<T: DeserializeOwned>(json: &str) -> Result<T> {
         let cause = error.inner().to_string();
         // The caller never saw the text, so the place in it says nothing.
         let cause = cause.split(" at line ").next().unwrap_or_default();
-        let field = path.split(['.', '[']).next().unwrap_or_default();
-        let message = if SECRET_FIELDS.contains(&field) {
+        let mut fields = path.split(['.', '[']);
+        let is_secret = fields.clone().any(|field| SECRET_FIELDS.contains(&field));
+        let field = fields.next().unwrap_or_default();
+        let message = if is_secret {
             format!("{path} has the wrong type")
         } else if field.is_empty() || cause.starts_with(field) {
             cause.to_owned()
