@@ -58,20 +58,20 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
         }
         "secretFromText" => {
             let (form, text): (String, String) = read(arguments)?;
-            kept(seal::secret(&form, text)?)
+            Ok(kept(seal::secret(&form, text)?))
         }
-        "secretFromBytes" => kept(Secret::bytes(body)?),
+        "secretFromBytes" => Ok(kept(Secret::bytes(body)?)),
         "secretExpose" => {
             let (secret,) = read(arguments)?;
             with(secret, |secret: &Secret| json!(secret.expose())) // EXPOSE: the caller asked for it
         }
         "schemeNamed" => {
             let (name,): (String,) = read(arguments)?;
-            kept(Scheme::named(&name)?)
+            Ok(kept(Scheme::named(&name)?))
         }
         "schemeFromJson" => {
             let (document,): (String,) = read(arguments)?;
-            kept(Scheme::from_json(&document)?)
+            Ok(kept(Scheme::from_json(&document)?))
         }
         "schemeNames" => Ok(Scheme::names().collect()),
         "schemeJson" => {
@@ -80,7 +80,7 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
         }
         "ring" => {
             let (keys,): (Vec<KeyRecord>,) = read(arguments)?;
-            kept(KeyRing::new(keys.iter().map(KeyRecord::key).collect::<Result<Vec<_>>>()?)?)
+            Ok(kept(KeyRing::new(keys.iter().map(KeyRecord::key).collect::<Result<Vec<_>>>()?)?))
         }
         "ringRotate" => {
             let (ring, key, overlap, now): (u32, KeyRecord, f64, f64) = read(arguments)?;
@@ -99,7 +99,7 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
         }
         "guard" => {
             let (capacity,) = read(arguments)?;
-            kept(ReplayGuard::new(seal::count("capacity", capacity)?)?)
+            Ok(kept(ReplayGuard::new(seal::count("capacity", capacity)?)?))
         }
         "guardRelease" => {
             let (guard, claim): (u32, u32) = read(arguments)?;
@@ -109,7 +109,7 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
         "signer" => {
             let (record,): (SignerRecord,) = read(arguments)?;
             let also = record.also.into_iter().map(get).collect::<Result<Vec<_>>>()?;
-            kept(seal::signer(get(record.scheme)?, get(record.ring)?, record.until, also)?)
+            Ok(kept(seal::signer(get(record.scheme)?, get(record.ring)?, record.until, also)?))
         }
         "signerHeaders" => {
             let (signer,) = read(arguments)?;
@@ -121,7 +121,7 @@ fn run(name: &str, arguments: Value, body: &[u8]) -> Result<Value> {
             let limits: Limits = serde_json::from_str(&limits).map_err(|error| defect(&error))?;
             let is_guarded = replay.is_some();
             let verifier = limits.build(get(scheme)?, get(ring)?, replay.map(get).transpose()?)?;
-            kept(Checker { verifier, is_guarded })
+            Ok(kept(Checker { verifier, is_guarded }))
         }
         "verifierHeaders" => {
             let (verifier,) = read(arguments)?;
@@ -237,8 +237,8 @@ fn read<T: DeserializeOwned>(arguments: Value) -> Result<T> {
     serde_json::from_value(arguments).map_err(|error| defect(&error))
 }
 
-fn kept<T: Any>(object: T) -> Result<Value> {
-    Ok(json!(table::keep(object)))
+fn kept<T: Any>(object: T) -> Value {
+    json!(table::keep(object))
 }
 
 fn with<T: Any, R>(handle: u32, borrow: impl FnOnce(&T) -> R) -> Result<R> {
