@@ -290,7 +290,7 @@ RECEIVERS = [
     block
     for readme in ["README.md", "bindings-python/README.md"]
     for block in re.findall(r"(?ms)^```python\n(.*?)^```$", (EXAMPLES.parent / readme).read_text("utf-8"))
-    if "receive" in block or "WebhookAuthentication" in block
+    if "import WebhookEvent" in block or "WebhookAuthentication" in block
 ]
 
 
