@@ -25,7 +25,7 @@ const DETACH_ABOVE: usize = 64 * 1024;
 /// 't=1700000000,v1='
 #[pyclass(frozen, module = "hookseal")]
 pub(crate) struct Signer {
-    pub(crate) signer: hookseal::Signer,
+    pub(crate) inner: hookseal::Signer,
     /// The headers' names, made and hashed once.
     names: Box<[(Box<str>, Py<PyString>)]>,
 }
@@ -51,12 +51,12 @@ impl Signer {
             let other = other.cast::<Self>().map_err(|_| {
                 convert::invalid_config(format!("also must be a list of Signers, not of {}", type_of(&other)))
             })?;
-            builder = builder.also(other.get().signer.clone());
+            builder = builder.also(other.get().inner.clone());
         }
-        let signer = builder.build()?;
+        let inner = builder.build()?;
         let py = secrets.py();
-        let names = signer.header_names().map(|name| (name.into(), PyString::intern(py, name).unbind())).collect();
-        Ok(Self { signer, names })
+        let names = inner.header_names().map(|name| (name.into(), PyString::intern(py, name).unbind())).collect();
+        Ok(Self { inner, names })
     }
 
     /// The headers to send the body with.
@@ -82,7 +82,7 @@ impl Signer {
             message = message.url(text(url, "url", ErrorCode::InvalidConfig)?);
         }
         let timestamp = now_or(timestamp, "timestamp")?;
-        let signed = large_apart(py, &body, || self.signer.sign_at(&message, timestamp))?;
+        let signed = large_apart(py, &body, || self.inner.sign_at(&message, timestamp))?;
         let headers = PyDict::new(py);
         for (name, value) in signed.iter() {
             match self.names.iter().find(|(known, _)| **known == *name) {
@@ -94,7 +94,7 @@ impl Signer {
     }
 
     fn __repr__(&self) -> String {
-        format!("Signer({})", self.signer.header_names().collect::<Vec<_>>().join(", "))
+        format!("Signer({})", self.inner.header_names().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -116,7 +116,7 @@ impl Signer {
 /// 'no_matching_signature'
 #[pyclass(frozen, module = "hookseal")]
 pub(crate) struct Verifier {
-    verifier: hookseal::Verifier,
+    inner: hookseal::Verifier,
     names: Box<[Box<str>]>,
     replay: Option<Py<ReplayGuard>>,
 }
@@ -170,9 +170,9 @@ impl Verifier {
         {
             builder = builder.dangerously_ignore_timestamp();
         }
-        let verifier = builder.build()?;
-        let names = verifier.header_names().map(|name| name.as_str().into()).collect();
-        Ok(Self { verifier, names, replay: replay.map(|guard| guard.clone().unbind()) })
+        let inner = builder.build()?;
+        let names = inner.header_names().map(|name| name.as_str().into()).collect();
+        Ok(Self { inner, names, replay: replay.map(|guard| guard.clone().unbind()) })
     }
 
     /// Verifies a webhook, or raises `VerificationError`.
@@ -194,7 +194,7 @@ impl Verifier {
         let headers = headers.read(&self.names)?;
         let url = url.map(|url| text(url, "url", ErrorCode::InvalidConfig)).transpose()?;
         let now = now_or(now, "now")?;
-        Ok(Verified(large_apart(py, &body, || self.verifier.verify_url_at(&body, &headers, url, now))?))
+        Ok(Verified(large_apart(py, &body, || self.inner.verify_url_at(&body, &headers, url, now))?))
     }
 
     /// The headers that `verify` reads, at most three, the signature's first.
@@ -206,7 +206,7 @@ impl Verifier {
     /// The scheme that it verifies.
     #[getter]
     fn scheme(&self) -> Scheme {
-        Scheme(self.verifier.scheme().clone())
+        Scheme(self.inner.scheme().clone())
     }
 
     /// The guard that refuses copies, where there is one.
@@ -216,7 +216,7 @@ impl Verifier {
     }
 
     fn __repr__(&self) -> String {
-        format!("Verifier({})", self.verifier.scheme().name())
+        format!("Verifier({})", self.inner.scheme().name())
     }
 }
 

@@ -35,7 +35,7 @@ impl Endpoint {
     #[pyo3(signature = (options, signer, /))]
     fn new(options: &str, signer: &Bound<'_, Signer>) -> Result<Self> {
         let options: EndpointOptions = options_from_json(options)?;
-        Ok(Self(hookseal::Endpoint::from_options(options, Some(signer.get().signer.clone()))?))
+        Ok(Self(hookseal::Endpoint::from_options(options, Some(signer.get().inner.clone()))?))
     }
 
     #[getter]
@@ -88,7 +88,6 @@ impl Courier {
     }
 
     #[pyo3(signature = (endpoint, event_type, payload, id, content_type, traceparent, /))]
-    #[expect(clippy::too_many_arguments, reason = "an endpoint and the parts of an event")]
     fn send(
         &self,
         endpoint: &Bound<'_, Endpoint>,
@@ -115,7 +114,6 @@ impl Courier {
     }
 
     #[pyo3(signature = (endpoint, event_type, payload, id, content_type, traceparent, /))]
-    #[expect(clippy::too_many_arguments, reason = "an endpoint and the parts of an event")]
     fn enqueue(
         &self,
         endpoint: &Bound<'_, Endpoint>,

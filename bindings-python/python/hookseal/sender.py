@@ -232,7 +232,14 @@ class AsyncSender(_Base):
 
 
 class Sender(_Base):
-    """Delivers events from threads: `AsyncSender`, blocking. Ctrl-C ends a wait at once."""
+    """Delivers events from threads: `AsyncSender`, blocking, with the same options. Ctrl-C ends a wait at once.
+
+    >>> endpoint = Endpoint("http://127.0.0.1:9/hooks", secrets=["whsec_demo"])
+    >>> with Sender(allow_private=True, retry=RetryPolicy.none()) as sender:
+    ...     delivery = sender.send(endpoint, "order.paid", {"id": 42})
+    >>> delivery.status, delivery.attempts[-1].error  # nobody listens there
+    ('dead', 'connection_refused')
+    """
 
     def send(
         self,
