@@ -2,6 +2,7 @@
 
 #![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -120,6 +121,10 @@ fn event(kind: &str, id: &str) -> Event {
     Event::json(kind, &serde_json::json!({ "id": id })).unwrap().id(id).unwrap()
 }
 
+/// Tells the tables of one test from another's.
+#[cfg(feature = "postgres")]
+static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
 /// One store for each test.
 struct Stores {
     uris: Vec<String>,
@@ -133,7 +138,6 @@ fn stores(name: &str) -> Stores {
     match std::env::var("HOOKSEAL_TEST_POSTGRES") {
         Ok(url) => {
             let between = if url.contains('?') { '&' } else { '?' };
-            static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
             let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             uris.push(format!("{url}{between}prefix=t{}_{number}", std::process::id()));
         }
@@ -431,7 +435,7 @@ mod tests {
         let (mut stream, _) = held.accept().await.unwrap();
         // The subscription goes while its receiver thinks, and with it the delivery.
         outbox.unsubscribe(&id).await.unwrap();
-        let mut request = [0; 65_536];
+        let mut request = vec![0; 65_536];
         let _ = stream.read(&mut request).await.unwrap();
         stream.write_all(b"HTTP/1.1 204 X\r\n\r\n").await.unwrap();
         while worker.counts().stale == 0 {

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use hookseal::{
-    Error, ErrorCode, Event, SenderOptions, Status,
+    Error, ErrorCode, Event, Secret, SenderOptions, Status,
     outbox::{DeliveryFilter, Outbox, OutboxOptions, Publication, SubscriptionOptions, Worker},
 };
 use serde::Deserialize;
@@ -238,7 +238,7 @@ impl SubscribeArgs {
         if !is_given {
             // Nobody else knows it.
             let made = outbox.secrets(&subscription.id).await?;
-            shown["secret"] = made.first().map(|secret| secret.expose()).into(); // EXPOSE: it was just made
+            shown["secret"] = made.first().map(Secret::expose).into(); // EXPOSE: it was just made
         }
         output.json(&shown)?;
         Ok(Verdict::Passed)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{DeliveryFilter, Outbox, Publication, Published, SubscriptionOptions};
 use crate::{
-    EndpointOptions, Event, Result, Timestamp,
+    EndpointOptions, Event, Result, Secret, Timestamp,
     engine::{options_from_json, seconds},
     store::invalid,
 };
@@ -126,7 +126,7 @@ impl Outbox {
             }
             "secrets" => {
                 let secrets = self.secrets(&id()?).await?;
-                json!(secrets.iter().map(|it| it.expose()).collect::<Vec<_>>()) // EXPOSE: asked for
+                json!(secrets.iter().map(Secret::expose).collect::<Vec<_>>()) // EXPOSE: asked for
             }
             "send_test" => json!(self.send_test(&id()?).await?),
             "deliveries" => {

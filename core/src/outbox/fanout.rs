@@ -19,7 +19,7 @@ const PAGE: i64 = 500;
 
 struct Event {
     seq: i64,
-    event_type: String,
+    kind: String,
     metadata: Metadata,
     tenant: String,
     /// The last subscription that has its delivery.
@@ -122,7 +122,7 @@ impl Subscriber {
     fn is_for(&self, event: &Event) -> bool {
         let was_there = self.enabled_after < event.seq && !(self.is_disabled && self.disabled_after < event.seq);
         was_there
-            && self.patterns.iter().any(|pattern| matches(pattern, &event.event_type))
+            && self.patterns.iter().any(|pattern| matches(pattern, &event.kind))
             && passes(&self.filters, &event.metadata)
     }
 }
@@ -146,7 +146,7 @@ fn event(row: Row) -> Result<Event> {
     let mut row = Columns::of(row);
     Ok(Event {
         seq: row.integer()?,
-        event_type: row.text()?,
+        kind: row.text()?,
         metadata: from_json(&row.text()?)?,
         tenant: row.text()?,
         reached: row.integer()?,

@@ -112,19 +112,6 @@ impl Outbox {
     pub fn worker(&self, concurrency: usize) -> Result<Worker> {
         Worker::new(self.clone(), concurrency)
     }
-
-    /// The statement that makes a lane, or gives it its pace.
-    fn lane_statement(&self, lane: &str, interval: i64, burst: i64) -> Statement {
-        sql!(
-            "INSERT INTO {p}lanes (id, active, next_due, paused_until, held_until, rest_at, interval_us, burst) \
-             VALUES ($1, 1, $2, 0, 0, 0, $3, $4) \
-             ON CONFLICT (id) DO UPDATE SET interval_us = excluded.interval_us, burst = excluded.burst",
-            lane,
-            NEVER,
-            interval,
-            burst,
-        )
-    }
 }
 
 impl fmt::Debug for Outbox {
@@ -151,6 +138,19 @@ pub struct OutboxStatus {
     pub subscriptions: i64,
     /// Whether what is accepted survives this process.
     pub durable: bool,
+}
+
+/// The statement that makes a lane, or gives it its pace.
+fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
+    sql!(
+        "INSERT INTO {p}lanes (id, active, next_due, paused_until, held_until, rest_at, interval_us, burst) \
+         VALUES ($1, 1, $2, 0, 0, 0, $3, $4) \
+         ON CONFLICT (id) DO UPDATE SET interval_us = excluded.interval_us, burst = excluded.burst",
+        lane,
+        NEVER,
+        interval,
+        burst,
+    )
 }
 
 /// Says that a lane has work now.

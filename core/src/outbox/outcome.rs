@@ -59,30 +59,19 @@ impl Outbox {
                 outcome.attempt.number,
                 outcome.tries,
             ),
-            self.lane_after(outcome),
+            lane_after(outcome),
             lane_is_due(&outcome.lane),
         ];
         batch.extend(self.disablement(outcome));
-        batch.extend(self.notice(outcome, reason));
+        batch.extend(notice(outcome, reason));
         Ok(!self.store.write(batch).await?[1].is_empty())
-    }
-
-    fn lane_after(&self, outcome: &Outcome) -> Statement {
-        sql!(
-            "UPDATE {p}lanes SET failing_since = CASE WHEN $2 = 1 THEN NULL ELSE COALESCE(failing_since, {now}) END, \
-             paused_until = CASE WHEN paused_until > {now} + $3 OR $3 = 0 THEN paused_until ELSE {now} + $3 END \
-             WHERE id = $1",
-            &outcome.lane,
-            outcome.attempt.succeeded,
-            milliseconds(outcome.pause.unwrap_or_default()),
-        )
     }
 
     /// Disables a subscription that is gone, or has failed for too long.
     fn disablement(&self, outcome: &Outcome) -> Vec<Statement> {
         let Some(id) = &outcome.subscription else { return Vec::new() };
         if matches!(outcome.decision, Decision::Dead { reason: Reason::Gone }) {
-            let mut batch = vec![self.disabled_notice(id, GONE, "status <> 'disabled'", Duration::ZERO)];
+            let mut batch = vec![disabled_notice(id, GONE, "status <> 'disabled'", Duration::ZERO)];
             batch.extend(subscriptions::disable(id, GONE));
             return batch;
         }
@@ -92,7 +81,7 @@ impl Outbox {
         let when = "id = $1 AND status <> 'disabled' AND EXISTS (SELECT 1 FROM {p}lanes l WHERE l.id = $1 \
                     AND l.failing_since <= {now} - $3)";
         vec![
-            self.disabled_notice(id, FAILING, failing, limit),
+            disabled_notice(id, FAILING, failing, limit),
             sql!(
                 format!(
                     "UPDATE {{p}}subscriptions SET disabled_after = (SELECT COALESCE(max(seq), 0) FROM {{p}}events), \
@@ -109,43 +98,54 @@ impl Outbox {
             ),
         ]
     }
+}
 
-    /// The event `hookseal.endpoint.disabled`, for whoever subscribes to it.
-    fn disabled_notice(&self, id: &str, reason: &str, condition: &str, limit: Duration) -> Statement {
-        let payload = serde_json::json!({ "subscription": id, "reason": reason }).to_string();
-        sql!(
-            format!(
-                "INSERT INTO {{p}}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
-                 fanned, reached) SELECT $1, 'hookseal.endpoint.disabled', $2, 'application/json', $4, tenant, '', {{now}}, \
-                 {{now}} + 0 * $5, 0, 0 FROM {{p}}subscriptions WHERE id = $3 AND {condition}"
-            ),
-            new_id("evt"),
-            payload.into_bytes(),
-            id,
-            "{}",
-            milliseconds(limit),
-        )
-    }
+fn lane_after(outcome: &Outcome) -> Statement {
+    sql!(
+        "UPDATE {p}lanes SET failing_since = CASE WHEN $2 = 1 THEN NULL ELSE COALESCE(failing_since, {now}) END, \
+     paused_until = CASE WHEN paused_until > {now} + $3 OR $3 = 0 THEN paused_until ELSE {now} + $3 END \
+     WHERE id = $1",
+        &outcome.lane,
+        outcome.attempt.succeeded,
+        milliseconds(outcome.pause.unwrap_or_default()),
+    )
+}
 
-    /// The event `hookseal.delivery.dead`; none about the outbox's own events, lest they breed.
-    fn notice(&self, outcome: &Outcome, reason: Option<Reason>) -> Option<Statement> {
-        let reason = reason.filter(|_| !outcome.event_type.starts_with(OWN))?;
-        let payload = serde_json::json!({
-            "delivery": outcome.id,
-            "subscription": outcome.subscription,
-            "event_type": outcome.event_type,
-            "reason": reason,
-        });
-        Some(sql!(
-            "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
-             fanned, reached) SELECT $1, 'hookseal.delivery.dead', $2, 'application/json', $5, e.tenant, '', {now}, {now}, \
-             0, 0 FROM {p}deliveries d JOIN {p}events e ON e.seq = d.event_seq \
-             WHERE d.seq = $3 AND d.status = 'dead' AND d.claim IS NULL AND d.attempts = $4",
-            new_id("evt"),
-            payload.to_string().into_bytes(),
-            outcome.seq,
-            outcome.attempt.number,
-            "{}",
-        ))
-    }
+/// The event `hookseal.endpoint.disabled`, for whoever subscribes to it.
+fn disabled_notice(id: &str, reason: &str, condition: &str, limit: Duration) -> Statement {
+    let payload = serde_json::json!({ "subscription": id, "reason": reason }).to_string();
+    sql!(
+        format!(
+            "INSERT INTO {{p}}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
+         fanned, reached) SELECT $1, 'hookseal.endpoint.disabled', $2, 'application/json', $4, tenant, '', {{now}}, \
+         {{now}} + 0 * $5, 0, 0 FROM {{p}}subscriptions WHERE id = $3 AND {condition}"
+        ),
+        new_id("evt"),
+        payload.into_bytes(),
+        id,
+        "{}",
+        milliseconds(limit),
+    )
+}
+
+/// The event `hookseal.delivery.dead`; none about the outbox's own events, lest they breed.
+fn notice(outcome: &Outcome, reason: Option<Reason>) -> Option<Statement> {
+    let reason = reason.filter(|_| !outcome.event_type.starts_with(OWN))?;
+    let payload = serde_json::json!({
+        "delivery": outcome.id,
+        "subscription": outcome.subscription,
+        "event_type": outcome.event_type,
+        "reason": reason,
+    });
+    Some(sql!(
+        "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
+     fanned, reached) SELECT $1, 'hookseal.delivery.dead', $2, 'application/json', $5, e.tenant, '', {now}, {now}, \
+     0, 0 FROM {p}deliveries d JOIN {p}events e ON e.seq = d.event_seq \
+     WHERE d.seq = $3 AND d.status = 'dead' AND d.claim IS NULL AND d.attempts = $4",
+        new_id("evt"),
+        payload.to_string().into_bytes(),
+        outcome.seq,
+        outcome.attempt.number,
+        "{}",
+    ))
 }

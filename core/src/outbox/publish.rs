@@ -180,7 +180,7 @@ impl Outbox {
         publication.check()?;
         let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
         let batch = self.accept(&publication, &id, false)?;
-        let published = self.stored(&publication, &id, self.store.write(batch).await?)?;
+        let published = stored(&publication, &id, self.store.write(batch).await?)?;
         self.wake.notify_waiters();
         Ok(published)
     }
@@ -202,7 +202,7 @@ impl Outbox {
         let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
         let mut batch = self.accept(&publication, &id, true)?;
         let (interval, burst) = settings.pace(self.options.delivery.rate_limit);
-        batch.push(self.lane_statement(&lane, interval, burst));
+        batch.push(super::lane_statement(&lane, interval, burst));
         batch.push(sql!(
             "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, settings, ordering_key, status, attempts, tries, \
              crashes, due_at, accepted_at, aged_from, expires_at) \
@@ -216,7 +216,7 @@ impl Outbox {
             publication.digest(),
         ));
         batch.push(super::lane_is_due(&lane));
-        let published = self.stored(&publication, &id, self.store.write(batch).await?)?;
+        let published = stored(&publication, &id, self.store.write(batch).await?)?;
         self.wake.notify_waiters();
         Ok(published)
     }
@@ -265,32 +265,32 @@ impl Outbox {
         ));
         Ok(batch)
     }
+}
 
-    /// Reads the answer of [`accept`](Self::accept).
-    fn stored(&self, publication: &Publication, id: &str, answer: Vec<Vec<Vec<Value>>>) -> Result<Published> {
-        let first = usize::from(publication.idempotency_key.is_some());
-        let mut answer = answer.into_iter().skip(first);
-        let inserted = answer.next().is_some_and(|rows| !rows.is_empty());
-        if inserted {
-            return Ok(Published { id: id.to_owned(), duplicate: false });
+/// Reads the answer of [`Outbox::accept`].
+fn stored(publication: &Publication, id: &str, answer: Vec<Vec<Vec<Value>>>) -> Result<Published> {
+    let first = usize::from(publication.idempotency_key.is_some());
+    let mut answer = answer.into_iter().skip(first);
+    let inserted = answer.next().is_some_and(|rows| !rows.is_empty());
+    if inserted {
+        return Ok(Published { id: id.to_owned(), duplicate: false });
+    }
+    let mut known = Vec::new();
+    for row in answer.next().unwrap_or_default() {
+        let mut row = Columns::of(row);
+        known.push((row.text()?, row.text()?));
+    }
+    let digest = publication.digest();
+    let conflict = |what: &str| {
+        Err(Error::new(ErrorCode::Conflict, format!("{what} belongs to an event with another type or payload")))
+    };
+    match &known[..] {
+        [(known_id, known_digest)] if *known_digest == digest => {
+            Ok(Published { id: known_id.clone(), duplicate: true })
         }
-        let mut known = Vec::new();
-        for row in answer.next().unwrap_or_default() {
-            let mut row = Columns::of(row);
-            known.push((row.text()?, row.text()?));
-        }
-        let digest = publication.digest();
-        let conflict = |what: &str| {
-            Err(Error::new(ErrorCode::Conflict, format!("{what} belongs to an event with another type or payload")))
-        };
-        match &known[..] {
-            [(known_id, known_digest)] if *known_digest == digest => {
-                Ok(Published { id: known_id.clone(), duplicate: true })
-            }
-            [(known_id, _)] if known_id == id => conflict(&format!("the id {id:?}")),
-            [_, ..] => conflict("the idempotency key"),
-            [] => Err(Error::new(ErrorCode::StorageBusy, "another program took the event away while it was published")),
-        }
+        [(known_id, _)] if known_id == id => conflict(&format!("the id {id:?}")),
+        [_, ..] => conflict("the idempotency key"),
+        [] => Err(Error::new(ErrorCode::StorageBusy, "another program took the event away while it was published")),
     }
 }
 

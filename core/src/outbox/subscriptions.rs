@@ -316,7 +316,7 @@ impl Outbox {
             url: endpoint.url().to_owned(),
             patterns: serde_json::to_string(&options.patterns()?).map_err(internal)?,
             settings: self.vault.seal(&serde_json::to_vec(&settings).map_err(internal)?)?,
-            lane: self.lane_statement(id, interval, burst),
+            lane: super::lane_statement(id, interval, burst),
         })
     }
 }

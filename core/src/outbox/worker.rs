@@ -530,7 +530,7 @@ impl State {
     /// The lanes of which this worker has as many rows as it may.
     fn full_lanes(&self) -> Vec<String> {
         let full = self.in_hand.keys().filter(|lane| self.room_in(lane) == 0);
-        full.map(|lane| lane.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+        full.map(ToString::to_string).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn room_in(&self, lane: &str) -> usize {

@@ -157,7 +157,7 @@ async fn query(client: &Client, statement: &Statement) -> Result<Vec<Row>, tokio
             (value as &(dyn ToSql + Sync), kind)
         })
         .collect();
-    let rows = client.query_typed(&*statement.sql, &params).await?;
+    let rows = client.query_typed(&statement.sql, &params).await?;
     rows.iter().map(columns).collect()
 }
 
