@@ -4,7 +4,7 @@
 //! the MAC. Here only numbers cross: the caller puts what it packed (`bindings-swift/src/packed.rs`) and then the body into
 //! the memory, and finds the answer in their place.
 
-use std::{panic::catch_unwind, panic::AssertUnwindSafe, slice};
+use std::{panic::AssertUnwindSafe, panic::catch_unwind, slice};
 
 use hookseal_swift::{
     error::NativeError,

@@ -35,6 +35,13 @@ class ProcessTest {
         assertEquals(0 to "signed\nsigned\n", java(listOf("-Djava.library.path=${native.path}"), without, UseTwice::class.java.name))
     }
 
+    @Test
+    fun `memory is flat over many calls`() {
+        val (status, output) = java(listOf("-Xmx64m", "-XX:+UseSerialGC"), classpath, ManyCalls::class.java.name)
+        assertEquals(0, status, output)
+        assertTrue(output.trim().toInt() < 24 * 1024, "grew by $output KiB")
+    }
+
     private val classpath = System.getProperty("java.class.path")
 
     private fun java(options: List<String>, classpath: String, main: String, vararg arguments: String): Pair<Int, String> {
@@ -70,4 +77,35 @@ object UseTwice {
             println(error.message)
         }
     }
+}
+
+/** Prints by how many KiB the process grows while it signs, verifies and refuses, small bodies and large ones. */
+object ManyCalls {
+    @JvmStatic
+    fun main(arguments: Array<String>) {
+        repeat(2) { calls() }
+        val before = resident()
+        repeat(6) { calls() }
+        println(resident() - before)
+    }
+
+    private fun calls() {
+        repeat(if (isFull) 100_000 else 5_000) { call(small) }
+        repeat(10) { call(large) }
+    }
+
+    private fun call(body: ByteArray) {
+        val headers = signer.sign(body, "evt_1", "order.paid")
+        check(guarded.verify(body, headers).also(replay::release).id == "evt_1")
+        check(code { verifier.verify(body + 1, headers) } == "no_matching_signature")
+    }
+
+    private fun resident() = File("/proc/self/status").readLines().first { it.startsWith("VmRSS") }.filter { it.isDigit() }.toInt()
+
+    private val small = ByteArray(200)
+    private val large = ByteArray(1_000_000)
+    private val replay = ReplayGuard()
+    private val signer = Signer("whsec_demo")
+    private val verifier = Verifier("whsec_demo")
+    private val guarded = Verifier("whsec_demo", replay = replay)
 }
