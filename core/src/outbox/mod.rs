@@ -40,7 +40,7 @@ pub use self::{
     data::publication_from_json,
     deliveries::{DeliveryFilter, Page, StoredAttempt, StoredDelivery},
     options::{OutboxOptions, SubscriptionOptions},
-    publish::{Param, ParamStyle, Publication, Published},
+    publish::{Param, ParamStyle, Publication, Published, publish_statement},
     subscriptions::{Subscription, SubscriptionStatus},
     worker::{Counts, Worker},
 };

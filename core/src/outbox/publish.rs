@@ -229,17 +229,7 @@ impl Outbox {
     /// # Errors
     /// `invalid_config` for a field that is empty or too long.
     pub fn publish_statement(&self, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
-        publication.check()?;
-        let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
-        let params = publication.row(&id, false)?;
-        let sql = spell(&self.store.render(INSERT), style);
-        let params = params.into_iter().map(|value| match value {
-            Value::Null => Param::Null,
-            Value::Integer(number) => Param::Integer(number),
-            Value::Text(text) => Param::Text(text),
-            Value::Blob(bytes) => Param::Blob(bytes),
-        });
-        Ok((sql, params.collect()))
+        statement(&self.store.render(INSERT), publication, style)
     }
 
     fn accept(&self, publication: &Publication, id: &str, fanned: bool) -> Result<Vec<Statement>> {
@@ -265,6 +255,27 @@ impl Outbox {
         ));
         Ok(batch)
     }
+}
+
+/// The same as [`Outbox::publish_statement`], for a store that this process has not opened: a SQLite file is safe with one
+/// SQLite library in a process, and your own connection may have brought another. The outbox's tables must be there.
+///
+/// # Errors
+/// `invalid_config` for a URI that can not be, a store in memory, or a field that is empty or too long.
+pub fn publish_statement(uri: &str, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
+    statement(&crate::store::render_for(uri, INSERT)?, publication, style)
+}
+
+fn statement(insert: &str, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
+    publication.check()?;
+    let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
+    let params = publication.row(&id, false)?.into_iter().map(|value| match value {
+        Value::Null => Param::Null,
+        Value::Integer(number) => Param::Integer(number),
+        Value::Text(text) => Param::Text(text),
+        Value::Blob(bytes) => Param::Blob(bytes),
+    });
+    Ok((spell(insert, style), params.collect()))
 }
 
 /// Reads the answer of [`Outbox::accept`].
@@ -324,6 +335,18 @@ fn spell(sql: &str, style: ParamStyle) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_needs_no_open_store() {
+        let publication = Publication::new(Event::bytes("order.paid", "{}").unwrap().id("evt_1").unwrap());
+        let sqlite = publish_statement("sqlite:nowhere/a.db?prefix=app", &publication, ParamStyle::Qmark).unwrap();
+        assert!(sqlite.0.starts_with("INSERT INTO app_events"), "{}", sqlite.0);
+        assert_eq!((sqlite.1.len(), &sqlite.1[0]), (12, &Param::Text("evt_1".into())));
+        let postgres = publish_statement("postgres://nobody@nowhere/x", &publication, ParamStyle::Format).unwrap();
+        assert!(postgres.0.contains("clock_timestamp") && !postgres.0.contains('$'), "{}", postgres.0);
+        let error = publish_statement("memory:", &publication, ParamStyle::Qmark).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidConfig);
+    }
 
     #[test]
     fn parameters_are_spelled_for_each_driver() {

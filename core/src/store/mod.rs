@@ -73,7 +73,7 @@ impl Store {
             #[cfg(feature = "postgres")]
             uri::Kind::Postgres(url) => (Arc::new(postgres::Postgres::connect(&url).await?), None, true),
             #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-            _ => return Err(invalid("this build of hookseal has no such store; see the features sqlite and postgres")),
+            _ => return Err(no_such_store()),
         };
         let store = Self { database, prefix, file, is_durable };
         schema::prepare(&store).await?;
@@ -102,6 +102,26 @@ impl Store {
     fn in_dialect(&self, statement: Statement) -> Statement {
         Statement { sql: self.render(&statement.sql).into(), params: statement.params }
     }
+}
+
+/// The text of a statement as another program would run it on the store that the URI names, which is not opened.
+pub(crate) fn render_for(uri: &str, sql: &str) -> Result<String> {
+    let place = uri::parse(uri)?;
+    let dialect = match place.kind {
+        uri::Kind::Memory => return Err(invalid("a store in memory has no other connections")),
+        #[cfg(feature = "sqlite")]
+        uri::Kind::Sqlite(_) => Dialect::Sqlite,
+        #[cfg(feature = "postgres")]
+        uri::Kind::Postgres(_) => Dialect::Postgres,
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        _ => return Err(no_such_store()),
+    };
+    Ok(dialect.render(sql, &place.prefix))
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn no_such_store() -> Error {
+    invalid("this build of hookseal has no such store; see the features sqlite and postgres")
 }
 
 impl std::fmt::Debug for Store {
