@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { test } from 'node:test'
 
 import express from 'express'
 import express4 from 'express4'
-import { Verifier } from 'hookseal'
+import { ReplayGuard, Verifier } from 'hookseal'
 import { webhook } from 'hookseal/express'
 
 import { listen, PAYLOAD, post, refusesForgeries, refusesOptions, SECRETS, sign, statusOf, underAttack } from './attacks.mjs'
@@ -59,6 +60,26 @@ test('a handler of webhook() gets the event, and its failures go to Express', as
   assert.equal((await post(sign(server.url, { id: 'evt_1' }))).text, '["evt_1",true]')
   const { status, text } = await post(sign(server.url, { id: 'evt_fail' }))
   assert.deepEqual([status, text], [500, 'mine'])
+  await server.close()
+})
+
+test('an answer that the sender did not wait for counts as none: its copy is let in', async () => {
+  const handler = webhook(new Verifier({ secrets: SECRETS, replay: new ReplayGuard() }))
+  const requests = []
+  const arrived = new EventEmitter()
+  const server = await listen(express().post('/hooks', handler, (request, response) => {
+    requests.push(response)
+    arrived.emit('request')
+    if (requests.length > 1) response.sendStatus(204)
+  }))
+  const { url, ...init } = sign(server.url)
+  const leaving = new AbortController()
+  const first = fetch(url, { ...init, signal: leaving.signal })
+  await once(arrived, 'request')
+  leaving.abort()
+  await assert.rejects(first, { name: 'AbortError' })
+  await once(requests[0], 'close')
+  assert.equal(await statusOf({ url, ...init }), 204)
   await server.close()
 })
 

@@ -25,6 +25,14 @@ await onEdge('next', ({ webhook }, seal) => underAttack('Next on the edge build'
 
 test('options that can not be are refused', () => refusesOptions((verifier, options) => webhook(verifier, silent, options)))
 
+test('a body that was read before is an error that says what to change', async () => {
+  const POST = webhook(new Verifier({ secrets: SECRETS }), silent)
+  const { url, ...init } = signedRequest({ secrets: SECRETS })
+  const request = new Request(url, init)
+  await request.json()
+  await assert.rejects(POST(request), { code: 'body_not_bytes', message: /neither request\.json\(\) nor request\.text\(\)/ })
+})
+
 test('the handler gets the request and its context, and its answer is the answer', async () => {
   const verifier = new Verifier({ secrets: SECRETS })
   const POST = webhook(verifier, async (event, request, { params }) => Response.json([event.id, request.url, await params], { status: 201 }))
