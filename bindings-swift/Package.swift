@@ -25,7 +25,9 @@ let package = Package(
         .target(name: "ConformanceKit", dependencies: ["Hookseal"]),
         .executableTarget(name: "hookseal-swift-tool", dependencies: ["ConformanceKit", "Hookseal"]),
         .executableTarget(name: "hookseal-example-server", dependencies: ["Hookseal"]),
-        .testTarget(name: "HooksealTests", dependencies: ["ConformanceKit", "Hookseal", "hookseal-example-server"]),
+        .testTarget(
+            name: "HooksealTests",
+            dependencies: ["ConformanceKit", "Hookseal", "hookseal-example-server", "hookseal-swift-tool"]),
     ],
     swiftLanguageModes: [.v6]
 )
