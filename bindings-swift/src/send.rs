@@ -207,7 +207,7 @@ pub struct NativeDelivery {
 impl From<Delivery> for NativeDelivery {
     fn from(delivery: Delivery) -> Self {
         Self {
-            id: delivery.id.into(),
+            id: delivery.id.as_ref().to_owned(),
             event_type: delivery.event_type.as_ref().to_owned(),
             endpoint: delivery.endpoint.as_ref().to_owned(),
             status: delivery.status.as_str().to_owned(),

@@ -25,13 +25,8 @@ impl MessageId {
     /// `invalid_event` for anything else.
     pub fn new(id: impl Into<String>) -> Result<Self> {
         let id = id.into();
-        if is_id(id.as_bytes()) {
-            return Ok(Self(id));
-        }
-        Err(Error::new(
-            ErrorCode::InvalidEvent,
-            "the id must be 1 to 256 visible ASCII characters without '.', ':' and ','",
-        ))
+        check_id(&id)?;
+        Ok(Self(id))
     }
 
     /// The text.
@@ -110,6 +105,16 @@ pub(crate) fn check_event_type(event_type: &str) -> Result<()> {
     Err(Error::new(
         ErrorCode::InvalidEvent,
         "the event type must be 1 to 256 visible ASCII characters without ':' and ','",
+    ))
+}
+
+pub(crate) fn check_id(id: &str) -> Result<()> {
+    if is_id(id.as_bytes()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::InvalidEvent,
+        "the id must be 1 to 256 visible ASCII characters without '.', ':' and ','",
     ))
 }
 

@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    Error, ErrorCode, KeyRing, Message, MessageId, Result, Scheme, Secret, Timestamp,
+    Error, ErrorCode, KeyRing, Message, Result, Scheme, Secret, Timestamp,
     headers::{Found, HeaderName, HeaderSource},
-    message::check_event_type,
+    message::{check_event_type, check_id},
     public_url,
     ring::{Key, Keys, MAX_ED25519_SIGNATURES, MAX_SIGNATURES, Use},
     scheme::{
@@ -73,7 +73,7 @@ impl Signer {
     /// outside 0..=999,999,999,999.
     pub fn sign_at(&self, message: &Message<'_>, timestamp: Timestamp) -> Result<SignedHeaders> {
         if let Some(id) = message.id {
-            MessageId::new(id)?;
+            check_id(id)?;
         }
         if let Some(event_type) = message.event_type {
             check_event_type(event_type)?;

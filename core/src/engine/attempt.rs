@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{self, Entry},
+};
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
@@ -69,7 +72,7 @@ fn lossy_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::E
 /// What is delivered.
 #[derive(Debug)]
 pub(crate) struct Shipment {
-    pub(crate) id: Box<str>,
+    pub(crate) id: Arc<str>,
     pub(crate) event_type: Arc<str>,
     pub(crate) content_type: HeaderValue,
     pub(crate) payload: Bytes,
@@ -159,13 +162,18 @@ impl Engine {
         let mut headers = HeaderMap::with_capacity(12 + endpoint.headers().len());
         headers.insert(header::CONTENT_TYPE, shipment.content_type.clone());
         headers.insert(header::USER_AGENT, self.user_agent.clone());
-        headers.insert(&self.names.id, HeaderValue::from_str(&shipment.id)?);
-        headers.insert(&self.names.event, HeaderValue::from_str(&shipment.event_type)?);
-        headers.insert(&self.names.timestamp, now.as_unix().into());
         headers.insert(&self.names.attempt, number.into());
-        for (name, value) in endpoint.signer().sign_at(&message, now)?.iter() {
-            headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+        for (name, value) in endpoint.signer().sign_at(&message, now)? {
+            headers.insert(endpoint.signed_header(&name)?, HeaderValue::try_from(value)?);
         }
+        // What the scheme writes too stays as it was signed.
+        if let Entry::Vacant(id) = headers.entry(&self.names.id) {
+            id.insert(HeaderValue::from_str(&shipment.id)?);
+        }
+        if let Entry::Vacant(event) = headers.entry(&self.names.event) {
+            event.insert(HeaderValue::from_str(&shipment.event_type)?);
+        }
+        headers.entry(&self.names.timestamp).or_insert_with(|| now.as_unix().into());
         headers.extend(endpoint.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
         if let Some(traceparent) = &shipment.traceparent {
             headers.insert(TRACEPARENT, HeaderValue::from_str(traceparent)?);

@@ -26,7 +26,7 @@ pub struct Event {
     pub(crate) kind: Arc<str>,
     pub(crate) payload: Bytes,
     pub(crate) content_type: HeaderValue,
-    pub(crate) id: Option<Box<str>>,
+    pub(crate) id: Option<Arc<str>>,
     pub(crate) traceparent: Option<Box<str>>,
 }
 

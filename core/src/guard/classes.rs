@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::subnet::Subnet;
+use super::subnet::{Subnet, to_number};
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u32) -> Subnet {
     Subnet::v4([a, b, c, d], prefix)
@@ -130,5 +130,6 @@ pub(super) fn is_local_name(name: &str) -> bool {
 }
 
 fn contains(table: &[Subnet], address: IpAddr) -> bool {
-    table.iter().any(|subnet| subnet.contains(address))
+    let number = to_number(address);
+    table.iter().any(|subnet| subnet.covers(number))
 }

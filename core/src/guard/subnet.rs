@@ -48,8 +48,9 @@ impl Subnet {
         self.prefix == 128
     }
 
-    fn covers(self, number: u128) -> bool {
-        (number ^ self.network).checked_shr(128 - self.prefix).unwrap_or_default() == 0
+    /// Whether it holds the address of this number.
+    pub(super) fn covers(self, number: u128) -> bool {
+        (number ^ self.network).leading_zeros() >= self.prefix
     }
 }
 
@@ -84,7 +85,7 @@ impl FromStr for Subnet {
     }
 }
 
-fn to_number(address: IpAddr) -> u128 {
+pub(super) fn to_number(address: IpAddr) -> u128 {
     let address: Ipv6Addr = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,

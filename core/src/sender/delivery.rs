@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Delivery {
     /// The delivery's id: the same at every attempt, and in the header `X-Webhook-Id`.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// The event's type.
     pub event_type: Arc<str>,
     /// The endpoint's id: the one that it was given, or its URL.

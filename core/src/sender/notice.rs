@@ -16,7 +16,7 @@ pub struct Notice {
     /// To which endpoint: its id.
     pub endpoint: Arc<str>,
     /// To which delivery, if to one.
-    pub delivery: Option<Box<str>>,
+    pub delivery: Option<Arc<str>>,
     /// That delivery's event type.
     pub event_type: Option<Arc<str>>,
     /// The attempt that was made (`delivery.attempt`).

@@ -10,9 +10,8 @@ use std::{
 use reqwest::{Client, redirect, retry};
 use rustls::RootCertStore;
 use tokio::time::Instant;
-use tower::util::MapRequestLayer;
 
-use super::{Failure, HttpOptions, Identity, progress, resolve::GuardedResolver, tls};
+use super::{Failure, HttpOptions, Identity, progress::NoteDialling, resolve::GuardedResolver, tls};
 use crate::{Result, retry::AttemptError};
 
 /// Node closes idle connections after 5 s by default; one that is younger is likely still open.
@@ -84,14 +83,13 @@ impl Clients {
             .tls_backend_preconfigured(tls)
             .dns_resolver(self.resolver.clone())
             .no_proxy()
-            .http1_max_headers(MOST_HEADERS)
             .http2_max_header_list_size(LARGEST_HTTP2_HEAD)
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(retry::never())
             .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(self.options.connect_timeout)
-            .connector_layer(MapRequestLayer::new(progress::dialling))
+            .connector_layer(NoteDialling)
             .tcp_keepalive(None);
         // How long a peer may be silent is for the attempt's deadline to say.
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]

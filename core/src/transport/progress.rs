@@ -13,6 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tower::{
+    Layer, Service,
+    util::{Oneshot, ServiceExt as _},
+};
 
 use crate::retry::{AttemptError, Phase};
 
@@ -58,10 +62,38 @@ impl Progress {
     }
 }
 
-/// Notes that a connection is dialled for the request at hand, and passes on where to.
-pub(super) fn dialling<T>(destination: T) -> T {
-    note(|progress| &progress.dialled, true);
-    destination
+/// Notes when a connection is dialled for the request at hand.
+///
+/// hyper-util clones its connector twice for every request, be there a connection or not, and reqwest's is a pile of boxes. So
+/// this one shares it, and clones it where it is used.
+#[derive(Clone)]
+pub(super) struct Dialling<S>(Arc<S>);
+
+/// The layer of [`Dialling`].
+#[derive(Clone, Copy)]
+pub(super) struct NoteDialling;
+
+impl<S> Layer<S> for NoteDialling {
+    type Service = Dialling<S>;
+
+    fn layer(&self, connector: S) -> Dialling<S> {
+        Dialling(Arc::new(connector))
+    }
+}
+
+impl<S: Service<D> + Clone, D> Service<D> for Dialling<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Oneshot<S, D>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, destination: D) -> Self::Future {
+        note(|progress| &progress.dialled, true);
+        S::clone(&self.0).oneshot(destination)
+    }
 }
 
 /// Runs a lookup for the request at hand.
