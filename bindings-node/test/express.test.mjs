@@ -67,7 +67,7 @@ test('an answer that the sender did not wait for counts as none: its copy is let
   const handler = webhook(new Verifier({ secrets: SECRETS, replay: new ReplayGuard() }))
   const requests = []
   const arrived = new EventEmitter()
-  const server = await listen(express().post('/hooks', handler, (request, response) => {
+  const server = await listen(express().post('/hooks', handler, (_request, response) => {
     requests.push(response)
     arrived.emit('request')
     if (requests.length > 1) response.sendStatus(204)

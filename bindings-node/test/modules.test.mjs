@@ -1,8 +1,9 @@
 // Each module of the package by itself, in both module systems, each time in a process of its own.
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { run, runScript } from './support.mjs'
+import { PACKAGE, run, runScript } from './support.mjs'
 
 const MODULES = {
   express: ['InvalidPayload', 'webhook'],
@@ -37,4 +38,11 @@ for (const [name, exported] of Object.entries(MODULES)) {
 test('hookseal itself imports nothing', async () => {
   const { stdout } = await run(process.execPath, ['-e', "require('hookseal'); console.log(Object.keys(require.cache).filter((path) => path.includes('node_modules')).length)"])
   assert.equal(stdout, '0\n')
+})
+
+test('the types lead from the schema to the handler in every framework', async () => {
+  const options = '--ignoreConfig --noEmit --skipLibCheck --strict --exactOptionalPropertyTypes --module nodenext --target es2022 --types node --lib es2023,dom,esnext.disposable,es2024.string'
+  const tsc = join(PACKAGE, 'node_modules/typescript/bin/tsc')
+  const { code, stdout } = await run(process.execPath, [tsc, ...options.split(' '), 'test/types/frameworks.mts'])
+  assert.equal(code, 0, stdout)
 })
