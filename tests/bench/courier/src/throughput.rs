@@ -51,8 +51,8 @@ fn race(name: &str, hosts: usize, target: &str) -> Result<(), Failure> {
         });
     }
     let (sink_after, self_after) = everyone()?;
-    let sinks = (sink_after - sink_before).as_secs_f64();
-    let share = sinks / (sinks + (self_after - self_before).as_secs_f64());
+    let sinks = sink_after.saturating_sub(sink_before).as_secs_f64();
+    let share = sinks / (sinks + self_after.saturating_sub(self_before).as_secs_f64());
 
     let of = |pick: fn(&(Cost, Cost)) -> f64| quartiles(turns.iter().map(pick).collect());
     let [ratio, low, high] = of(|(ours, theirs)| theirs.wall.as_secs_f64() / ours.wall.as_secs_f64());
