@@ -24,7 +24,9 @@ await rm(types, { recursive: true, force: true })
 await mkdir(types, { recursive: true })
 process.env.NAPI_FORCE_BUILD_HOOKSEAL_NODE = String(Date.now())
 
-const messages = output('cargo', ['build', '--release', '--package=hookseal-node', '--message-format=json-render-diagnostics'])
+// Symbols, and units that repeat each other, would be half of what users download.
+const smaller = ['-C', 'strip=symbols', '-C', 'codegen-units=1']
+const messages = output('cargo', ['rustc', '--release', '--package=hookseal-node', '--message-format=json-render-diagnostics', '--', ...smaller])
 const artefacts = messages.trim().split('\n').map((line) => JSON.parse(line))
 const { filenames } = artefacts.findLast(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'hookseal_node')
 await copyFile(filenames[0], join(folder, `hookseal.${platformArchABI}.node`))

@@ -27,7 +27,7 @@ for (const [build, hookseal, skip, runs] of [['addon', addon, false, full ? 50_0
       const signer = new Signer({ secrets: SECRETS, scheme })
       const signed = signer.sign(body, { id, eventType, timestamp: NOW - age })
       const containers = [signed, Object.entries(signed), new Headers(signed), new Map(Object.entries(signed)), Object.entries(signed).flat()]
-      const verified = new Verifier({ secrets: SECRETS[1], scheme }).verify(body, containers[form], { now: NOW })
+      const verified = new Verifier({ secrets: SECRETS, scheme }).verify(body, containers[form], { now: NOW })
       assert.ok([NOW - age, undefined].includes(verified.timestamp))
       assert.ok([id, undefined].includes(verified.id))
     }), { numRuns: runs })

@@ -17,68 +17,61 @@ export type Found = string | null | undefined
 
 /** The headers that a verifier reads, at most three; the first is the signature. */
 export class HeaderNames {
-  readonly #names: readonly HeaderName[]
+  readonly #spelled: readonly string[]
+  readonly #lower: readonly string[]
+  /** A bit for the length of each, modulo 32: most other names are told apart by it. */
+  readonly #lengths: number
 
   constructor(names: readonly string[]) {
-    this.#names = names.map((name) => new HeaderName(name))
+    this.#spelled = names
+    this.#lower = names.map((name) => name.toLowerCase())
+    this.#lengths = names.reduce((bits, { length }) => bits | (1 << (length & 31)), 0)
   }
 
   /** Looks each of them up. */
   in(headers: HeadersLike): Found[] {
     if (typeof headers === 'string') return [headers]
-    if (typeof headers !== 'object' || headers === null) return []
+    const found: Found[] = [undefined, undefined, undefined]
+    if (typeof headers !== 'object' || headers === null) return found
     try {
-      const names = this.#names
       if ('get' in headers && typeof headers.get === 'function' && !isMap(headers)) {
-        return names.map(({ spelled, lower }) => textOf(spelled, (headers as { get(name: string): unknown }).get(lower)))
+        for (const [place, name] of this.#lower.entries()) this.#add(found, place, (headers as { get(name: string): unknown }).get(name))
+      } else if (Symbol.iterator in headers) {
+        for (const [name, value] of pairsOf(headers)) this.#add(found, this.#placeOf(name), value)
+      } else {
+        for (const name in headers) {
+          if ((this.#lengths & (1 << (name.length & 31))) === 0) continue
+          const place = this.#placeOf(name)
+          if (place >= 0 && Object.hasOwn(headers, name)) this.#add(found, place, (headers as Record<string, unknown>)[name])
+        }
       }
-      if (Symbol.iterator in headers) {
-        const pairs = pairsOf(headers)
-        return names.map((name) => name.only(pairs.filter(([other]) => name.matches(other)).map(([, value]) => value)))
-      }
-      return names.map((name) => name.in(headers as Record<string, unknown>))
+      return found
     } catch (error) {
       if (error instanceof WebhookError) throw error
       throw errorOf('malformed_header', 'the headers can not be read')
     }
   }
-}
 
-class HeaderName {
-  readonly spelled: string
-  readonly lower: string
-
-  constructor(spelled: string) {
-    this.spelled = spelled
-    this.lower = spelled.toLowerCase()
+  #placeOf(name: unknown): number {
+    const names = this.#lower
+    for (let place = 0; place < names.length; place += 1) {
+      const own = names[place]!
+      if (name === own || (typeof name === 'string' && name.length === own.length && name.toLowerCase() === own)) return place
+    }
+    return NOWHERE
   }
 
-  /** An object is tried under the two usual spellings before it is searched. */
-  in(headers: Record<string, unknown>): Found {
-    const { lower, spelled } = this
-    const value = headers[lower]
-    const other = lower === spelled ? undefined : headers[spelled]
-    if (other === undefined && typeof value === 'string') return value
-    if (other === undefined && value === undefined) return this.#search(headers)
-    const own = (name: string): unknown => (Object.hasOwn(headers, name) ? headers[name] : undefined)
-    return this.only(lower === spelled ? [own(lower)] : [own(lower), own(spelled)])
-  }
-
-  #search(headers: Record<string, unknown>): Found {
-    let values: unknown[] | undefined
-    for (const name in headers) if (this.matches(name) && Object.hasOwn(headers, name)) (values ??= []).push(headers[name])
-    return values && this.only(values)
-  }
-
-  matches(name: unknown): boolean {
-    return typeof name === 'string' && name.length === this.lower.length && name.toLowerCase() === this.lower
-  }
-
-  only(values: unknown[]): Found {
-    const texts = values.flat().filter((value) => value !== undefined && value !== null)
-    return texts.length > 1 ? null : textOf(this.spelled, texts[0])
+  #add(found: Found[], place: number, value: unknown): void {
+    if (place === NOWHERE || value === undefined || value === null) return
+    if (Array.isArray(value)) {
+      for (const one of value) this.#add(found, place, one)
+    } else {
+      found[place] = found[place] === undefined ? textOf(this.#spelled[place]!, value) : null
+    }
   }
 }
+
+const NOWHERE = -1
 
 /** Every header as a pair, for `diagnose`, which looks at others than a verifier does. */
 export function allOf(headers: HeadersLike, signatureHeader: string): [string, string][] {

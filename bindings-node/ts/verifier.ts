@@ -88,7 +88,9 @@ export class Verifier extends Owner {
     const now = secondsOf('now', options?.now)
     const url = optionalTextOf('url', options?.url)
     const found = this.#headers.in(headers)
-    const [first, second, third] = found
+    const first = found[0]
+    const second = found[1]
+    const third = found[2]
     const shape = shapeOf(first, 0) | shapeOf(second, 1) | shapeOf(third, 2) | shapeOf(url, 3)
     const result = native.verify(handleOf(this), bytes, now, shape, first, second, third, url)
     if (result >= 0) return this.#unpack(result, found)
