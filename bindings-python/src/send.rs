@@ -1,6 +1,7 @@
 //! Delivering: the core's sender behind handles that survive a fork.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -105,8 +106,17 @@ impl Courier {
     #[pyo3(signature = (items, /))]
     fn send_many(&self, py: Python<'_>, items: Vec<Item<'_>>) -> Result<Pending> {
         let mut events = Vec::with_capacity(items.len());
+        // Items that share their payload's object share its bytes.
+        let mut shared = HashMap::new();
         for (index, (endpoint, event_type, payload)) in items.into_iter().enumerate() {
-            let event = event(&event_type, &payload, None, None, None).map_err(|failure| failure.at_item(index))?;
+            let event = match shared.entry((event_type.as_ptr(), payload.as_ptr())) {
+                Entry::Occupied(known) => Event::clone(known.get()),
+                Entry::Vacant(new) => {
+                    let event =
+                        event(&event_type, &payload, None, None, None).map_err(|failure| failure.at_item(index))?;
+                    new.insert(event).clone()
+                }
+            };
             events.push((endpoint.get().0.clone(), event));
         }
         let sender = self.live(py)?.sender.clone();
