@@ -70,13 +70,19 @@ impl Outbox {
                 let now = row.integer()?.saturating_mul(1000);
                 Ok(HeldLane { id, allowance: allowance(rest_at, interval, burst, now), interval })
             })
-            .collect()
+            .collect::<Result<Vec<_>>>()
+            .map(|mut lanes: Vec<HeldLane>| {
+                // In one order everywhere, so that no two transactions wait for each other.
+                lanes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+                lanes
+            })
     }
 
     /// Takes at most so many due rows of each lane and gives the lanes back.
     pub(super) async fn take(&self, claim: &Arc<str>, lanes: &[(HeldLane, usize)]) -> Result<Vec<Taken>> {
-        let mut batch = Vec::with_capacity(3 * lanes.len() + 1);
+        let mut batch = Vec::with_capacity(4 * lanes.len() + 1);
         for (lane, most) in lanes {
+            batch.push(super::hold_lane(&lane.id));
             batch.push(sql!(
                 "UPDATE {p}deliveries SET claim = $1, due_at = {now} + $4, crashes = crashes + 1 WHERE seq IN (\
                  SELECT d.seq FROM {p}deliveries d WHERE d.lane = $2 AND d.status = 'pending' AND d.due_at <= {now} \
@@ -150,7 +156,7 @@ impl Outbox {
             })
             .collect();
         let lanes: std::collections::BTreeSet<_> = rows.iter().map(|(.., lane)| lane).collect();
-        batch.extend(lanes.into_iter().map(|lane| super::lane_is_due(lane)));
+        batch.extend(lanes.into_iter().flat_map(|lane| super::lane_is_due(lane)));
         self.store.write(batch).await.map(|_| ())
     }
 }

@@ -204,7 +204,7 @@ impl Outbox {
                 return Ok(count);
             }
             count += revived.len() as u64;
-            self.store.write(lanes.iter().map(|lane| lane_is_due(lane)).collect()).await?;
+            self.store.write(lanes.iter().flat_map(|lane| lane_is_due(lane)).collect()).await?;
             self.wake.notify_waiters();
         }
     }
@@ -253,7 +253,7 @@ impl Outbox {
     /// Publishes an event to one subscription, whatever its patterns are.
     pub(super) async fn publish_to(&self, subscription: &str, event: Event) -> Result<super::Published> {
         let id = new_id("evt");
-        let batch = vec![
+        let mut batch = vec![
             sql!(
                 "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
                  fanned, reached) VALUES ($1, $2, $3, 'application/json', $4, '', '', {now}, {now}, 1, 0)",
@@ -272,8 +272,8 @@ impl Outbox {
                 milliseconds(self.options.retry.age_limit()),
                 &id,
             ),
-            lane_is_due(subscription),
         ];
+        batch.extend(lane_is_due(subscription));
         self.store.write(batch).await?;
         self.wake.notify_waiters();
         Ok(super::Published { id, duplicate: false })

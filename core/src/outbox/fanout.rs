@@ -92,7 +92,7 @@ impl Outbox {
                     is_last,
                 ));
             }
-            batch.extend(lanes.into_iter().map(|lane| lane_is_due(lane)));
+            batch.extend(lanes.into_iter().flat_map(|lane| lane_is_due(lane)));
             self.store.write(batch).await?;
             if is_last {
                 return Ok(());

@@ -153,14 +153,24 @@ fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
     )
 }
 
-/// Says that a lane has work now.
-fn lane_is_due(lane: &str) -> Statement {
-    sql!(
-        "UPDATE {p}lanes SET next_due = (SELECT COALESCE(min(due_at), $2) FROM {p}deliveries \
-         WHERE lane = $1 AND status = 'pending') WHERE id = $1",
-        lane,
-        NEVER,
-    )
+/// The statements that say when a lane's earliest row is due.
+///
+/// The lane is locked before the rows are looked at: PostgreSQL would else look at them as they were when it began to wait
+/// for the lane, and forget what the transaction that it waited for had added.
+fn lane_is_due(lane: &str) -> [Statement; 2] {
+    [
+        hold_lane(lane),
+        sql!(
+            "UPDATE {p}lanes SET next_due = (SELECT COALESCE(min(due_at), $2) FROM {p}deliveries \
+             WHERE lane = $1 AND status = 'pending') WHERE id = $1",
+            lane,
+            NEVER,
+        ),
+    ]
+}
+
+fn hold_lane(lane: &str) -> Statement {
+    sql!("SELECT id FROM {p}lanes WHERE id = $1 {hold}", lane)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

@@ -60,8 +60,8 @@ impl Outbox {
                 outcome.tries,
             ),
             lane_after(outcome),
-            lane_is_due(&outcome.lane),
         ];
+        batch.extend(lane_is_due(&outcome.lane));
         batch.extend(self.disablement(outcome));
         batch.extend(notice(outcome, reason));
         Ok(!self.store.write(batch).await?[1].is_empty())

@@ -215,7 +215,7 @@ impl Outbox {
             &id,
             publication.digest(),
         ));
-        batch.push(super::lane_is_due(&lane));
+        batch.extend(super::lane_is_due(&lane));
         let published = stored(&publication, &id, self.store.write(batch).await?)?;
         self.wake.notify_waiters();
         Ok(published)

@@ -11,12 +11,14 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// Puts the dialect's words in the place of those in braces: `{p}` the tables' prefix, `{now}` the database's clock in
-    /// milliseconds, `{skip}` the lock of a row that nobody else has, `{key}` a growing primary key, `{blob}` bytes, `{lock}` a statement
+    /// milliseconds, `{skip}` the lock of a row that nobody else has, `{hold}` the lock of a row, once
+    /// nobody else has it, `{key}` a growing primary key, `{blob}` bytes, `{lock}` a statement
     /// that lets one transaction at a time pass it.
     pub(crate) fn render(self, sql: &str, prefix: &str) -> String {
-        let [now, skip, key, blob, lock] = match self {
+        let [now, skip, hold, key, blob, lock] = match self {
             Self::Sqlite => [
                 "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+                "",
                 "",
                 "INTEGER PRIMARY KEY AUTOINCREMENT",
                 "BLOB",
@@ -25,6 +27,7 @@ impl Dialect {
             Self::Postgres => [
                 "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                 "FOR UPDATE SKIP LOCKED",
+                "FOR UPDATE",
                 "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
                 "BYTEA",
                 // The digits have no meaning but to be the same in every process.
@@ -46,6 +49,7 @@ impl Dialect {
                 "p" => prefix,
                 "now" => now,
                 "skip" => skip,
+                "hold" => hold,
                 "key" => key,
                 "blob" => blob,
                 "lock" => lock,
