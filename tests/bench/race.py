@@ -57,7 +57,9 @@ def main() -> None:
     binding_name, calls, core_command, binding_command, *rows = sys.argv[1:]
     binding_name, _, peer_name = binding_name.partition("/")
     print("```text")
-    print(f"{'':<34} {'bytes':>6}  {binding_name:>9} {peer_name or 'core':>9}  {'ratio':>6}  {'middle half':>13}  target")
+    print(
+        f"{'':<34} {'bytes':>6}  {binding_name:>9} {peer_name or 'core':>9}  {'ratio':>6}  {'middle half':>13}  target"
+    )
     for row in rows:
         name, call, size, target = row.split(":")
         core = Side(core_command, call.split("-")[0], size)
