@@ -1,5 +1,7 @@
 //! Verification.
 
+#![expect(clippy::too_many_arguments, reason = "an argument is cheaper than a field of an object")]
+
 use std::cell::RefCell;
 
 use hookseal::{
@@ -53,7 +55,6 @@ const SEE_DETAILS: f64 = -2.0;
 
 /// Verifies a message. `now` is NaN for the clock; `shape` is that of the texts, see [`Shape`]. A result from 0 on is packed: see [`pack`].
 #[napi]
-#[expect(clippy::too_many_arguments, reason = "an argument is cheaper than a field of an object")]
 pub fn verify(
     verifier: u32,
     #[napi(ts_arg_type = "Uint8Array")] body: Bytes,
