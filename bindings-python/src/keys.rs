@@ -384,6 +384,22 @@ pub(crate) fn secret_texts<'a>(values: &'a [Bound<'_, PyAny>]) -> Result<Vec<&'a
     values.iter().map(text).collect()
 }
 
+/// The texts of secrets that are nothing but text, for a store to keep.
+pub(crate) fn plain_texts(value: &Bound<'_, PyAny>) -> Result<Vec<String>> {
+    let values = items(value).unwrap_or_else(|| vec![value.clone()]);
+    let text = |value: &Bound<'_, PyAny>| match value.cast::<Secret>() {
+        Ok(secret) if !secret.get().0.is_plain() => {
+            Err(invalid_config("the outbox stores secrets as text, and reads them by the scheme's rule: give a str"))
+        }
+        Ok(secret) => Ok(secret.get().0.expose().to_owned()), // EXPOSE: the store keeps it, encrypted
+        Err(_) if value.is_instance_of::<Key>() || value.is_instance_of::<KeyRing>() => {
+            Err(invalid_config("the outbox stores secrets as text, without ids and times: give a str"))
+        }
+        Err(_) => secret_text(value).map(str::to_owned),
+    };
+    values.iter().map(text).collect()
+}
+
 fn plain(value: &Bound<'_, PyAny>) -> Result<hookseal::Secret> {
     Ok(hookseal::Secret::parse(secret_text(value)?)?)
 }

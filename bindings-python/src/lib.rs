@@ -7,6 +7,7 @@ mod error;
 mod feed;
 mod keys;
 mod log;
+mod outbox;
 mod runtime;
 mod seal;
 mod send;
@@ -28,6 +29,8 @@ mod native {
     use crate::keys::{Key, KeyRing, KeyStats, Scheme, Secret};
     #[pymodule_export]
     use crate::log::take_warnings;
+    #[pymodule_export]
+    use crate::outbox::{Outbox, Worker, plain_secrets, publish_statement, unix_seconds};
     #[pymodule_export]
     use crate::runtime::{Pending, shut_down};
     #[pymodule_export]

@@ -99,6 +99,24 @@ pub(crate) fn log_here() -> Option<&'static Log> {
     RUNTIME.here().map(|owned| &owned.log)
 }
 
+/// Where something happened first, for what a fork must not come between.
+pub(crate) struct FirstProcess(AtomicU64);
+
+impl FirstProcess {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+
+    /// Whether it happens in the process in which it happened first.
+    pub(crate) fn is_this(&self) -> bool {
+        let here = FORKS.load(Ordering::Relaxed);
+        match self.0.compare_exchange(u64::MAX, here, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(first) => first == here,
+        }
+    }
+}
+
 /// A value that each process makes for itself.
 pub(crate) struct PerProcess<T>(AtomicPtr<Made<T>>);
 

@@ -200,7 +200,7 @@ impl Courier {
 }
 
 /// Tells the followers of the end, also where the wait for it is given up.
-struct Ending(watch::Sender<bool>);
+pub(crate) struct Ending(pub(crate) watch::Sender<bool>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -280,7 +280,7 @@ fn event(
     Ok(event)
 }
 
-fn record<T: Serialize>(value: &T) -> Result<Answer, Error> {
+pub(crate) fn record<T: Serialize>(value: &T) -> Result<Answer, Error> {
     text(value).map(Answer::Text)
 }
 

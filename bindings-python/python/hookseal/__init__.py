@@ -24,15 +24,20 @@ from ._native import (
     diagnose,
     shut_down,
 )
+from ._outbox_worker import AsyncWorker, Worker
 from ._pending import log_warnings
 from .delivery import Attempt, Delivery, SenderEvent
 from .endpoint import Endpoint, RetryPolicy
 from .errors import ConfigError, SendError, StoreError, VerificationError, WebhookError
 from .events import SenderEvents
+from .outbox import AsyncOutbox, Outbox
 from .sender import AsyncSender, Handle, Sender
+from .stored import OutboxStatus, Page, Published, StoredDelivery, Subscription, WorkerCounts
 
 __all__ = [
+    "AsyncOutbox",
     "AsyncSender",
+    "AsyncWorker",
     "Attempt",
     "ConfigError",
     "Delivery",
@@ -42,6 +47,10 @@ __all__ = [
     "Key",
     "KeyRing",
     "KeyStats",
+    "Outbox",
+    "OutboxStatus",
+    "Page",
+    "Published",
     "ReplayGuard",
     "RetryPolicy",
     "Scheme",
@@ -52,10 +61,14 @@ __all__ = [
     "SenderEvents",
     "Signer",
     "StoreError",
+    "StoredDelivery",
+    "Subscription",
     "VerificationError",
     "Verified",
     "Verifier",
     "WebhookError",
+    "Worker",
+    "WorkerCounts",
     "__version__",
     "diagnose",
 ]

@@ -106,9 +106,10 @@ class Endpoint:
     'https://hooks.example.com/in'
     """
 
-    __slots__ = ("_native",)
+    __slots__ = ("_given", "_native")
 
     _native: _native.Endpoint
+    _given: tuple[dict[str, Any], Any, str | Scheme | None]  # what a store keeps of it; without secrets for a signer
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class Endpoint:
         bearer: str | None = None,
         identity: str | None = None,
     ) -> None:
+        given = secrets, scheme
         if signer is None:
             signer = Signer([] if secrets is None else secrets, scheme)
         elif not isinstance(signer, Signer):
@@ -144,6 +146,7 @@ class Endpoint:
             "identity": identity,
         }
         object.__setattr__(self, "_native", _native.Endpoint(options_json(options), signer))
+        object.__setattr__(self, "_given", (options, *given))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"an Endpoint can not be changed, nor its {name}")
