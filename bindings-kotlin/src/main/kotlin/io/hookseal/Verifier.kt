@@ -32,8 +32,9 @@ import kotlin.time.toKotlinDuration
  * check(verified.keyIndex == 1 && verified.version == "v1")
  * ```
  *
- * Every refusal is a [VerificationException]; answer the sender alike for all of them (400; 413 for `body_too_large`,
- * 425 for `replayed`, 503 for the guard's `storage_full`), and log the reason. A verifier is shared by all threads.
+ * Every refusal is a [VerificationException], or a [StoreException] where the guard is full; answer the sender alike for
+ * all of them (400; 413 for `body_too_large`, 425 for `replayed`, 503 for `storage_full`), and log the reason. A verifier
+ * is shared by all threads.
  */
 public class Verifier
 /**
@@ -119,7 +120,7 @@ constructor(
      * a queue is judged by its arrival: pass that as `now`.
      */
     @JvmOverloads
-    @Throws(VerificationException::class)
+    @Throws(WebhookException::class)
     public fun verify(
         body: ByteArray, headers: Map<String, String>, now: Instant? = null, url: String? = null,
     ): Verified = verify(body, now, url) { keep -> headers.forEach { (name, value) -> keep(name, value) } }
@@ -127,7 +128,7 @@ constructor(
     /** Verifies a request whose headers are a map of lists, as those of the JDK, Servlet, Spring and Ktor are. */
     @JvmOverloads
     @JvmName("verifyMulti")
-    @Throws(VerificationException::class)
+    @Throws(WebhookException::class)
     public fun verify(
         body: ByteArray, headers: Map<String, List<String>>, now: Instant? = null, url: String? = null,
     ): Verified = verify(body, now, url) { keep ->
@@ -136,14 +137,14 @@ constructor(
 
     /** Verifies a request whose headers are pairs, in which a name can occur twice. */
     @JvmOverloads
-    @Throws(VerificationException::class)
+    @Throws(WebhookException::class)
     public fun verify(
         body: ByteArray, headers: Iterable<Pair<String, String>>, now: Instant? = null, url: String? = null,
     ): Verified = verify(body, now, url) { keep -> headers.forEach { (name, value) -> keep(name, value) } }
 
     /** Verifies with the bare value of the signature header, for the schemes that need no other. */
     @JvmOverloads
-    @Throws(VerificationException::class)
+    @Throws(WebhookException::class)
     public fun verify(body: ByteArray, signature: String, now: Instant? = null, url: String? = null): Verified =
         verify(body, listOf(url.packed(), null, signature.latin1().toByteArray()), now)
 

@@ -3,6 +3,7 @@ package io.hookseal.internal
 import com.sun.jna.Native
 import com.sun.jna.Pointer
 import io.hookseal.ErrorCode
+import io.hookseal.VerificationException
 import io.hookseal.WebhookException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -42,7 +43,7 @@ internal inline fun <T> packed(
     call: (memory: Long, packed: Int, body: Int, room: Int) -> Int,
     read: Memory.() -> T,
 ): T {
-    val size = NUMBER_SIZE + texts.sumOf { LENGTH_SIZE + (it?.size ?: 0) } + body.size
+    val size = NUMBER_SIZE + texts.sumOf { LENGTH_SIZE + (it?.size ?: 0).toLong() } + body.size
     var memory = Memory.of(size)
     try {
         while (true) {
@@ -50,7 +51,7 @@ internal inline fun <T> packed(
             val length = call(memory.address, packed, body.size, memory.size)
             if (length > 0) return memory.answer(length).read()
             if (length < 0) throw memory.failure(length)
-            val larger = Memory(memory.size * 4)             // there was no room for the answer
+            val larger = Memory.of(memory.size + 64L * 1024)   // there was no room for the answer
             memory.release()
             memory = larger
         }
@@ -105,8 +106,11 @@ internal class Memory(val size: Int) {
     private fun utf8(length: Int) = String(ByteArray(length).also { buffer.get(it) }, Charsets.UTF_8)
 
     companion object {
-        fun of(filled: Int): Memory =
-            if (filled > SHARED_SIZE - ROOM) Memory(filled + ROOM) else shared.poll() ?: Memory(SHARED_SIZE)
+        fun of(filled: Long): Memory = when {
+            filled <= SHARED_SIZE - ROOM -> shared.poll() ?: Memory(SHARED_SIZE)
+            filled <= Int.MAX_VALUE - ROOM -> Memory(filled.toInt() + ROOM)
+            else -> throw VerificationException(ErrorCode.BODY_TOO_LARGE, "the request has $filled bytes", false)
+        }
     }
 }
 
