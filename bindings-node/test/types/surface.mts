@@ -58,4 +58,4 @@ if (error instanceof VerificationError) {
 }
 
 expectTypeOf<typeof edge.Verifier>().toEqualTypeOf<typeof Verifier>()
-expectTypeOf<InstanceType<typeof edge.Sender>>().toBeNever()
+expectTypeOf<typeof edge.Sender>().toEqualTypeOf<new (...args: never[]) => never>()
