@@ -47,10 +47,7 @@ async def theirs(session: aiohttp.ClientSession, url: str) -> float:
     return DELIVERIES / (time.perf_counter() - start)
 
 
-async def main(sink: str) -> None:
-    process = subprocess.Popen([sink, "sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    url = f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+async def main(url: str) -> None:
     endpoint = hookseal.Endpoint(url, secrets=[SECRET])
     options = {"max_in_flight": IN_FLIGHT, "max_in_flight_per_endpoint": IN_FLIGHT}
     async with (
@@ -66,11 +63,13 @@ async def main(sink: str) -> None:
                 turns.append((await ours(sender, endpoint), loop))
             else:
                 turns.append((await ours(sender, endpoint), await theirs(session, url)))
-    process.communicate()
     low, ratio, high = statistics.quantiles([many / loop for many, loop in turns], n=4)
     many, loop = (statistics.median(side) for side in zip(*turns, strict=True))
     peer = f"aiohttp {aiohttp.__version__} with hmac, Python {platform.python_version()}"
     print(f"| `AsyncSender.send_many` / {peer} | {many:.0f} | {loop:.0f} | {ratio:.2f} | {low:.2f} - {high:.2f} | 3 |")
 
 
-asyncio.run(main(sys.argv[1]))
+with subprocess.Popen([sys.argv[1], "sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sink:
+    assert sink.stdin is not None and sink.stdout is not None
+    asyncio.run(main(f"http://127.0.0.1:{sink.stdout.readline().strip()}/"))
+    sink.stdin.close()
