@@ -41,7 +41,8 @@ def test_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_readmes(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readmes(block: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django_settings")
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
 
