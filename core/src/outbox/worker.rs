@@ -158,13 +158,23 @@ impl Worker {
     /// What the store answers.
     pub async fn run_until_idle(&self) -> Result<Counts> {
         loop {
+            let room = self.0.room.notified();
+            // What is in hand keeps its lane from being looked at.
+            let had_all = self.0.state().total == 0;
             let fanned = self.0.outbox.fan_out().await?;
             let took = self.0.take_some().await?;
-            if !fanned && !took {
-                if self.0.state().total == 0 {
-                    return Ok(self.counts());
+            if fanned || took {
+                continue;
+            }
+            if had_all {
+                return Ok(self.counts());
+            }
+            if self.0.state().total > 0 {
+                tokio::select! {
+                    () = room => {}
+                    () = tokio::time::sleep(self.0.outbox.options.poll) => {}
                 }
-                self.0.room.notified().await;
+                self.0.start_what_may();
             }
         }
     }

@@ -17,7 +17,8 @@ impl Dialect {
     pub(crate) fn render(self, sql: &str, prefix: &str) -> String {
         let [now, skip, hold, key, blob, lock] = match self {
             Self::Sqlite => [
-                "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+                // Other programs run this too, with a SQLite that may be too old for unixepoch('subsec').
+                "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
                 "",
                 "",
                 "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -71,7 +72,7 @@ mod tests {
         let sql = "SELECT a FROM {p}t WHERE b <= {now} AND c = $1 {skip}";
         assert_eq!(
             Dialect::Sqlite.render(sql, "x_"),
-            "SELECT a FROM x_t WHERE b <= CAST(unixepoch('subsec') * 1000 AS INTEGER) AND c = ?1 "
+            "SELECT a FROM x_t WHERE b <= CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AND c = ?1 "
         );
         assert_eq!(Dialect::Postgres.render("{blob} $12 {skip}", "x_"), "BYTEA $12 FOR UPDATE SKIP LOCKED");
     }
