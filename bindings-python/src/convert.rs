@@ -189,14 +189,18 @@ impl<'py> Headers<'py> {
 
     fn offer(&mut self, names: &[Box<str>], key: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) {
         let Some(key) = name_bytes(key) else { return };
-        if let Some(index) = names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(key)) {
+        let spelled = names.iter().position(|name| name.as_bytes() == key);
+        if let Some(index) = spelled.or_else(|| names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(key)))
+        {
             self.add(index, value);
         }
     }
 
     /// Takes a value, the values of a list, or nothing from `None`.
     fn add(&mut self, index: usize, value: Bound<'py, PyAny>) {
-        if let Some(values) = items(&value) {
+        if value.is_instance_of::<PyString>() {
+            self.put(index, value);
+        } else if let Some(values) = items(&value) {
             for value in values {
                 self.put(index, value);
             }
