@@ -190,6 +190,10 @@ def test_the_life_of_a_subscription(uri: str, sink: Sink) -> None:
             assert Verifier(secret).verify(body, headers).event_type == "hookseal.test"
         changed = parts.update(made.id, sink.url + "?2", events=("x.y",), scheme=hookseal.Scheme("stripe"), timeout=3)
         assert (changed.events, changed.description) == (("x.y",), None)
+        outbox.publish("x.y", "in Stripe's words")
+        worker.run_until_idle()
+        headers, body = sink.received[-1]
+        assert Verifier(new, scheme="stripe").verify(body, headers).version == "v1"
         parts.delete(made.id)
         with refused("not_found", StoreError):
             parts.get(made.id)
@@ -491,6 +495,32 @@ def test_wrong_use_has_a_code() -> None:
             call()
     with Outbox("memory:") as outbox, refused("blocked_address", hookseal.SendError):
         outbox.subscriptions.create("http://127.0.0.1/in")
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with opened(f"sqlite:{path}"):
+        pass
+    code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(sys.argv[2]); db.commit(); db.close()"
+    done = run_child(code, str(path), "UPDATE hookseal_meta SET value = '999' WHERE key = 'schema'")
+    assert (done.returncode, done.stderr) == (0, "")
+    with refused("unsupported_schema", StoreError), opened(f"sqlite:{path}"):
+        pass
+
+
+def test_the_process_may_end_while_a_worker_runs(tmp_path: Path) -> None:
+    code = """
+import sys, threading, hookseal
+outbox = hookseal.Outbox(sys.argv[1], encryption_key=sys.argv[2], poll=0.02)
+threading.Thread(target=outbox.worker().run, daemon=True).start()
+outbox.publish("a.b", {})
+tick = threading.Event()
+while outbox.status().events_waiting:
+    tick.wait(0.01)
+print("end")
+"""
+    done = run_child(code, f"sqlite:{tmp_path / 'outbox.db'}", KEY)
+    assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from . import _native
 from ._data import Payload, payload_bytes
-from ._outbox_calls import Calls, EventOptions, OutboxOptions, event_json, outbox_json
+from ._outbox_calls import (
+    Calls,
+    DeliveryFilter,
+    EventOptions,
+    OutboxOptions,
+    SubscriptionOptions,
+    event_json,
+    outbox_json,
+)
 from ._outbox_parts import (
     AsyncDeadLetters,
     AsyncDeliveries,
@@ -23,6 +31,8 @@ from .stored import OutboxStatus, Published
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
+
+__all__ = ["AsyncOutbox", "DeliveryFilter", "EventOptions", "Outbox", "OutboxOptions", "SubscriptionOptions"]
 
 SqlValue = str | bytes | int | None
 
