@@ -122,6 +122,27 @@ export declare function notices(subscription: number): Array<string>
 /** How many notices were lost because nothing took them. */
 export declare function noticesDropped(subscription: number): number
 
+/** Does what the outbox's method of that name does; a promise of its answer in JSON. */
+export declare function outboxCall(outbox: number, method: string, params: string): Promise<Tagged<string>>
+
+/** Lets go of the store; what is under way is finished. */
+export declare function outboxClose(outbox: number): void
+
+/** Opens a store; a promise of the outbox's handle. */
+export declare function outboxOpen(uri: string, options: string): Promise<Tagged<number>>
+
+/** Accepts an event, or a delivery where the options have an endpoint; a promise of what was stored, in JSON. */
+export declare function outboxPublish(outbox: number, payload: Uint8Array, options: string): Promise<Tagged<string>>
+
+/** The statement that publishes an event, its parameters spelled in that style; opens nothing. */
+export declare function outboxStatement(uri: string, payload: Uint8Array, options: string, style: string): Tagged<StatementRecord>
+
+/** A worker that makes at most so many attempts at once. */
+export declare function outboxWorker(outbox: number, concurrency: number): Tagged<number>
+
+/** What a retry policy in JSON does through an outage of so many seconds, in JSON. */
+export declare function plan(policy: string, outage: number, seed: number): Tagged<string>
+
 /** A ring of these keys, newest first. */
 export declare function ring(keys: Array<KeyRecord>): Tagged<number>
 
@@ -148,6 +169,9 @@ export declare function schemeNames(): Array<string>
 
 /** The secret's text. */
 export declare function secretExpose(secret: number): string
+
+/** The secret's text, which is all that a store can keep of it. */
+export declare function secretForStore(secret: number): Tagged<string>
 
 /** A secret whose key these bytes are. */
 export declare function secretFromBytes(bytes: Uint8Array): Tagged<number>
@@ -206,6 +230,14 @@ export interface SignerRecord {
 /** The outbox's retry policy, in JSON. */
 export declare function standardRetryPolicy(): Tagged<string>
 
+/** A statement for another program's connection. */
+export interface StatementRecord {
+  /** Its text. */
+  sql: string
+  /** Its parameters, in order. */
+  params: Array<string | number | Buffer | null>
+}
+
 /** Follows a sender from now on. `wake` is called when there are notices to take; it keeps nothing alive. */
 export declare function subscription(sender: number, wake: () => void): number
 
@@ -223,3 +255,15 @@ export declare function verifierVersions(verifier: number): Array<string>
 
 /** Verifies a message. `now` is NaN for the clock; `shape` is that of the texts, see [`Shape`]. A result from 0 on is packed: see [`pack`]. */
 export declare function verify(verifier: number, body: Uint8Array, now: number, shape: number, first: string | null | undefined, second: string | null | undefined, third: string | null | undefined, url: string | undefined): number
+
+/** What a worker has done so far, in JSON. */
+export declare function workerCounts(worker: number): Tagged<string>
+
+/** Works until the worker is stopped. */
+export declare function workerRun(worker: number): Promise<Tagged<boolean>>
+
+/** Works until nothing is due; a promise of the counts in JSON. */
+export declare function workerRunUntilIdle(worker: number): Promise<Tagged<string>>
+
+/** Ends a worker's run. */
+export declare function workerStop(worker: number): void

@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod error;
 pub mod handle;
 pub mod keys;
+pub mod outbox;
 pub mod replay;
 pub mod runtime;
 mod seal;

@@ -10,7 +10,8 @@ use std::{
 
 use hookseal::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Handle, Notice, Notices, Result, Sender, SenderOptions, Signer,
-    retry::RetryPolicy, sender::options_from_json,
+    retry::{self, RetryPolicy},
+    sender::options_from_json,
 };
 use napi::{
     Env,
@@ -148,7 +149,7 @@ pub fn sender_send(
 
 /// An object that gets its handle on JavaScript's thread.
 #[derive(Debug)]
-pub struct Kept<T>(T);
+pub struct Kept<T>(pub(crate) T);
 
 impl<T: 'static> ToNapiValue for Kept<T> {
     unsafe fn to_napi_value(env: napi::sys::napi_env, kept: Self) -> napi::Result<napi::sys::napi_value> {
@@ -256,6 +257,16 @@ pub fn standard_retry_policy() -> Tagged<String> {
     tagged(|| write(&RetryPolicy::standard()))
 }
 
+/// What a retry policy in JSON does through an outage of so many seconds, in JSON.
+#[napi]
+pub fn plan(policy: String, outage: f64, seed: f64) -> Tagged<String> {
+    tagged(|| {
+        let policy: RetryPolicy = options_from_json(&policy)?;
+        let seed = seal::count("seed", seed)? as u64;
+        write(&retry::plan(&policy, seal::duration("outage", outage)?, seed)?)
+    })
+}
+
 fn sender_of(handle: u32) -> napi::Result<Sender> {
     handle::get(handle)
 }
@@ -264,6 +275,6 @@ fn limit(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
     seconds.map(|seconds| seal::duration(name, seconds)).transpose()
 }
 
-fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
 }

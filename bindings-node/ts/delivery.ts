@@ -5,7 +5,8 @@ export type AttemptCode =
   | 'dns_not_found' | 'dns_timeout' | 'dns_failure' | 'connection_refused' | 'connect_timeout' | 'connection_reset'
   | 'network_unreachable' | 'tls_certificate_expired' | 'tls_certificate_untrusted' | 'tls_name_mismatch'
   | 'tls_handshake' | 'write_timeout' | 'response_timeout' | 'http_protocol' | 'response_head_too_large'
-  | 'redirect_not_followed' | 'http_status' | 'blocked_address' | 'internal'
+  | 'redirect_not_followed' | 'http_status' | 'blocked_address' | 'invalid_config'
+  | 'internal'
 
 /** One attempt of a delivery. Times are seconds. */
 export interface Attempt {

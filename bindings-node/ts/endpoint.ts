@@ -32,24 +32,12 @@ export interface EndpointOptions {
 
 /** A receiver, checked and with its keys prepared: make it once where many events go to it. */
 export class Endpoint extends Owner {
+  readonly #options: EndpointOptions
+
   constructor(options: EndpointOptions) {
-    checkOptions(options, {
-      url: 'string', secrets: 'any', scheme: 'any', signer: 'any', headers: 'object', id: 'string', timeout: 'number',
-      retry: 'object', rateLimit: 'any', basicAuth: 'object', bearer: 'string', identity: 'string',
-    })
-    const { secrets, scheme, signer, headers, basicAuth, ...others } = options
-    for (const [name, value] of Object.entries(headers ?? {})) {
-      if (typeof value !== 'string') throw errorOf('invalid_header', `the header ${name} must be a string`)
-    }
-    if (basicAuth && (typeof basicAuth.username !== 'string' || typeof basicAuth.password !== 'string')) {
-      throw errorOf('invalid_config', 'basicAuth must have a username and a password, both strings')
-    }
-    const record = {
-      ...(toSnakeCase(others) as object),
-      headers: headers ?? {},
-      basic_auth: basicAuth && [basicAuth.username, basicAuth.password],
-    }
-    super(unwrap(native.endpoint(jsonOf(record, 'invalid_config', 'endpoint'), handleOf(signerOf(signer, secrets, scheme)))))
+    const record = jsonOf(endpointRecord(options), 'invalid_config', 'endpoint')
+    super(unwrap(native.endpoint(record, handleOf(signerOf(options.signer, options.secrets, options.scheme)))))
+    this.#options = { ...options }
   }
 
   /** The URL, as it was parsed. */
@@ -61,6 +49,32 @@ export class Endpoint extends Owner {
   get id(): string {
     return native.endpointId(handleOf(this))
   }
+
+  /** @internal What it was made of. */
+  static optionsOf(endpoint: Endpoint): EndpointOptions {
+    return endpoint.#options
+  }
+}
+
+/** The options without what signs, as the core reads them. */
+export function endpointRecord(options: EndpointOptions): object {
+  checkOptions(options, {
+    url: 'string', secrets: 'any', scheme: 'any', signer: 'any', headers: 'object', id: 'string', timeout: 'number',
+    retry: 'object', rateLimit: 'any', basicAuth: 'object', bearer: 'string', identity: 'string',
+  })
+  const { secrets: _secrets, scheme: _scheme, signer: _signer, headers, basicAuth, ...others } = options
+  return { ...(toSnakeCase(others) as object), ...requestRecord({ headers, basicAuth }) }
+}
+
+/** What every request carries, as the core reads it. */
+export function requestRecord({ headers, basicAuth }: Pick<EndpointOptions, 'headers' | 'basicAuth'>): object {
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (typeof value !== 'string') throw errorOf('invalid_header', `the header ${name} must be a string`)
+  }
+  if (basicAuth && (typeof basicAuth.username !== 'string' || typeof basicAuth.password !== 'string')) {
+    throw errorOf('invalid_config', 'basicAuth must have a username and a password, both strings')
+  }
+  return { headers: headers ?? {}, basic_auth: basicAuth && [basicAuth.username, basicAuth.password] }
 }
 
 function signerOf(signer: unknown, secrets: Secrets | undefined, scheme: SchemeLike | undefined): Signer {

@@ -1,6 +1,8 @@
 import native = require('../native.js')
-import { recordOf } from './delivery.js'
-import { unwrap } from './errors.js'
+import { checkOptions } from './convert.js'
+import { recordOf, type DeadReason } from './delivery.js'
+import { errorOf, unwrap } from './errors.js'
+import { jsonOf, toSnakeCase } from './json.js'
 
 /** How often, how long and after which failures a delivery is attempted again. Times are seconds. */
 export interface RetryPolicy {
@@ -29,6 +31,30 @@ export const RetryPolicy = {
   schedule: (delays: readonly number[]): RetryPolicy => ({ schedule: delays }),
   /** At once, then after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h, for any failure, within 4 days. */
   standard: (): RetryPolicy => recordOf(unwrap(native.standardRetryPolicy())),
+}
+
+export interface PlanOptions {
+  /** For how many seconds from the acceptance on the receiver answers 503; then it answers 200. */
+  outage: number
+  /** What jitter is drawn from, a whole number from 0 on: 0. */
+  seed?: number | undefined
+}
+
+/** What a policy does through an outage. */
+export interface Plan {
+  /** The moments of the attempts, in seconds since the acceptance. */
+  readonly attempts: readonly number[]
+  /** Why the delivery died; nothing where the last attempt delivered it. */
+  readonly reason: DeadReason | undefined
+}
+
+/** Acts a policy out, without a network and without waiting. */
+export function plan(policy: RetryPolicy, options: PlanOptions): Plan {
+  if (typeof policy !== 'object' || policy === null) throw errorOf('invalid_config', 'the policy must be an object')
+  checkOptions(options, { outage: 'number', seed: 'number' })
+  if (options.outage === undefined) throw errorOf('invalid_config', 'plan needs the option outage, in seconds')
+  const record = jsonOf(toSnakeCase(policy), 'invalid_config', 'policy')
+  return recordOf(unwrap(native.plan(record, options.outage, options.seed ?? 0)))
 }
 
 /** How many attempts an endpoint takes per second. */

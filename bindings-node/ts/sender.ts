@@ -304,7 +304,7 @@ export function eventOf(eventType: string, payload: Payload, options: EventOptio
   ))
 }
 
-function eventTextOf(name: string, text: unknown): string {
+export function eventTextOf(name: string, text: unknown): string {
   if (typeof text === 'string') return text
   throw errorOf('invalid_event', `${name} must be a string`)
 }
