@@ -6,7 +6,6 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,6 +34,8 @@ const AHEAD: usize = 2;
 const MAX_CRASHES: i64 = 5;
 /// How long a stopping worker waits for its attempts.
 const GRACE: Duration = Duration::from_secs(25);
+/// How long it waits for the claim that it is in the midst of.
+const LAST_CLAIM: Duration = Duration::from_secs(5);
 const CLEAN_UP: Duration = Duration::from_secs(60);
 /// How long a worker waits after its store has failed, at first and at most.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -139,13 +140,16 @@ impl Worker {
             return Err(Error::new(ErrorCode::Closed, "this worker was stopped"));
         }
         {
-            let work = async {
-                tokio::join!(self.0.keep_taking(), self.0.keep_fanning_out(), self.0.keep_leases(), self.0.keep_clean())
+            let taking = self.0.keep_taking(stop.clone());
+            let others = async { tokio::join!(self.0.keep_fanning_out(), self.0.keep_leases(), self.0.keep_clean()) };
+            let overdue = async {
+                let _ = stop.wait_for(|stop| *stop).await;
+                tokio::time::sleep(LAST_CLAIM).await;
             };
-            let mut work = pin!(work);
             tokio::select! {
-                _ = &mut work => {}
-                _ = stop.wait_for(|stop| *stop) => {}
+                () = taking => {}
+                _ = others => {}
+                () = overdue => {}
             }
         }
         self.0.finish().await;
@@ -202,9 +206,10 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_taking(self: &Arc<Self>) {
+    /// Until it is told to stop, and never in the midst of a claim: what that holds would stay held.
+    async fn keep_taking(self: &Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut rest = FIRST_REST;
-        loop {
+        while !*stop.borrow() {
             let woken = self.outbox.wake.notified();
             let room = self.room.notified();
             match self.take_some().await {
@@ -215,10 +220,14 @@ impl Desk {
                         () = woken => {}
                         () = room => {}
                         () = tokio::time::sleep(self.outbox.options.poll) => {}
+                        _ = stop.wait_for(|stop| *stop) => {}
                     }
                     self.start_what_may();
                 }
-                Err(error) => pause_after(&error, &mut rest).await,
+                Err(error) => tokio::select! {
+                    () = pause_after(&error, &mut rest) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                },
             }
         }
     }
