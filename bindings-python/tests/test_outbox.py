@@ -116,6 +116,24 @@ def test_an_event_is_stored_once(uri: str) -> None:
         assert outbox.publish("a.b", {}, idempotency_key="order-7", tenant="acme").duplicate is False
 
 
+def test_threads_publish_side_by_side(uri: str, sink: Sink) -> None:
+    with opened(uri) as outbox:
+        outbox.subscriptions.create(sink.url)
+
+        def publish(first: int) -> None:
+            for n in range(first, first + 10):
+                outbox.publish("a.b", {"n": n})
+
+        threads = [threading.Thread(target=publish, args=(first,)) for first in range(0, 160, 10)]
+        with at_work(outbox):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        outbox.worker().run_until_idle()
+    assert sorted(bodies(sink)) == sorted(b'{"n":%d}' % n for n in range(160))
+
+
 def test_tenants_filters_and_time(uri: str, sink: Sink) -> None:
     with opened(uri) as outbox:
         outbox.subscriptions.create(sink.url, tenant="acme", filters={"region": "eu"})
@@ -521,6 +539,29 @@ print("end")
 """
     done = run_child(code, f"sqlite:{tmp_path / 'outbox.db'}", KEY)
     assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+def test_postgres_is_used_on_both_sides_of_a_fork(postgres: str) -> None:
+    code = """
+import os, signal, sys, warnings
+import hookseal
+
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # from 3.12 on, for any fork
+outbox = hookseal.Outbox(sys.argv[1], encryption_key=sys.argv[2])
+outbox.publish("a.b", {}, id="parent")
+pid = os.fork()
+if pid == 0:
+    signal.alarm(20)
+    assert outbox.publish("a.b", {}, id="parent").duplicate
+    outbox.publish("a.b", {}, id="child")
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+assert outbox.publish("a.b", {}, id="child").duplicate
+print("ok")
+"""
+    done = run_child(code, postgres, KEY)
+    assert (done.stdout, done.stderr) == ("ok\n", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
