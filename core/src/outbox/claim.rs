@@ -50,15 +50,16 @@ pub(super) struct Taken {
 }
 
 impl Outbox {
-    /// Holds lanes that are due and not among the given ones.
-    pub(super) async fn hold_lanes(&self, claim: &str, not: &[String]) -> Result<Vec<HeldLane>> {
+    /// Holds so many lanes that are due and not among the given ones.
+    pub(super) async fn hold_lanes(&self, claim: &str, most: usize, not: &[String]) -> Result<Vec<HeldLane>> {
         let others =
             if not.is_empty() { String::new() } else { format!("AND id NOT IN ({})", placeholders(2, not.len())) };
         let sql = format!(
             "UPDATE {{p}}lanes SET holder = $1, held_until = {{now}} + {HOLD} WHERE id IN (\
              SELECT id FROM {{p}}lanes WHERE active = 1 AND next_due <= {{now}} AND paused_until <= {{now}} \
-             AND held_until <= {{now}} {others} ORDER BY next_due LIMIT {LANES} {{skip}}) \
-             RETURNING id, rest_at, interval_us, burst, {{now}}"
+             AND held_until <= {{now}} {others} ORDER BY next_due LIMIT {} {{skip}}) \
+             RETURNING id, rest_at, interval_us, burst, {{now}}",
+            most.min(LANES)
         );
         let params = with(vec![claim.into()], not.iter());
         let rows = self.store.change(Statement { sql: sql.into(), params }).await?;
@@ -111,7 +112,8 @@ impl Outbox {
                 &lane.id,
                 NEVER,
                 lane.interval,
-                LATER,
+                // A lane that there was no room for is no less due.
+                if *most == 0 { 0 } else { LATER },
             ));
             if lane.interval > 0 {
                 batch.push(sql!(

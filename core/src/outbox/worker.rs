@@ -287,19 +287,19 @@ impl Desk {
 
     /// Takes rows as far as there is room, and starts their attempts; answers with whether it took any.
     async fn take_some(self: &Arc<Self>) -> Result<bool> {
-        let full = {
+        let (room, full) = {
             let state = self.state();
-            if state.total >= self.most_in_hand {
-                return Ok(false);
-            }
-            state.full_lanes()
+            (self.most_in_hand.saturating_sub(state.total), state.full_lanes())
         };
+        if room == 0 {
+            return Ok(false);
+        }
         let claim: Arc<str> = new_id("claim").into();
-        let held = self.outbox.hold_lanes(&claim, &full).await?;
+        let held = self.outbox.hold_lanes(&claim, room, &full).await?;
         if held.is_empty() {
             return Ok(false);
         }
-        let mut room = self.most_in_hand - self.state().total.min(self.most_in_hand);
+        let mut room = room;
         let lanes: Vec<_> = held
             .into_iter()
             .map(|lane| {

@@ -1,9 +1,15 @@
 //! PostgreSQL: short transactions over a few connections, without anything that a pooler in transaction mode would lose.
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::BytesMut;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_postgres::{
     Client, Config, Row as PgRow,
     error::SqlState,
@@ -20,14 +26,28 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How often a transaction that others got in the way of is run.
 const TRIES: usize = 3;
 
+/// How many tasks write, each with its own connection, and how many batches share one transaction.
+const WRITERS: usize = 4;
+const GROUP: usize = 64;
+
 pub(super) struct Postgres {
+    pool: Arc<Pool>,
+    writes: mpsc::UnboundedSender<Job>,
+}
+
+struct Job {
+    batch: Vec<Statement>,
+    answer: oneshot::Sender<Result<Vec<Vec<Row>>>>,
+}
+
+struct Pool {
     config: Config,
     tls: tokio_postgres_rustls::MakeRustlsConnect,
     free: Semaphore,
     idle: Mutex<Vec<Client>>,
 }
 
-/// A connection in use; one that is not given back is closed.
+/// A connection in use; one that is not given back is closed, and with it the transaction that it may be in.
 struct Lease<'a> {
     client: Client,
     _place: SemaphorePermit<'a>,
@@ -43,9 +63,8 @@ impl Postgres {
             config.application_name("hookseal");
         }
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(transport::plain_config()?);
-        let database =
-            Self { config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::new(Vec::with_capacity(CONNECTIONS)) };
-        let commits = database.read(super::sql!("SHOW synchronous_commit")).await?;
+        let pool = Arc::new(Pool { config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::default() });
+        let commits = pool.read(&super::sql!("SHOW synchronous_commit")).await?;
         if let Some([Value::Text(setting)]) = commits.first().map(Vec::as_slice) {
             if setting == "off" {
                 return Err(invalid(
@@ -53,9 +72,16 @@ impl Postgres {
                 ));
             }
         }
-        Ok(database)
+        let (writes, jobs) = mpsc::unbounded_channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..WRITERS {
+            tokio::spawn(write_all(Arc::clone(&pool), Arc::clone(&jobs)));
+        }
+        Ok(Self { pool, writes })
     }
+}
 
+impl Pool {
     async fn lease(&self) -> Result<Lease<'_>> {
         let place = tokio::time::timeout(WAIT, self.free.acquire()).await;
         let Ok(Ok(place)) = place else {
@@ -87,30 +113,93 @@ impl Postgres {
         self.idle.lock().await.push(lease.client);
     }
 
-    /// A lease that is dropped half way closes its connection, and with it the transaction.
-    async fn transact(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+    async fn read(&self, statement: &Statement) -> Result<Vec<Row>> {
         let lease = self.lease().await?;
-        let run = async {
-            lease.client.batch_execute("BEGIN").await?;
-            let mut found = Vec::with_capacity(batch.len());
-            for statement in batch {
-                found.push(query(&lease.client, statement).await?);
+        let found = query(&lease.client, statement).await.map_err(|error| failure(&error))?;
+        self.give_back(lease).await;
+        Ok(found)
+    }
+
+    /// Runs a batch, again where others got in its way.
+    async fn transact(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+        for _ in 1..TRIES {
+            match self.transact_once(batch).await {
+                Err(error) if error.code() == ErrorCode::StorageBusy => {}
+                result => return result,
             }
-            lease.client.batch_execute("COMMIT").await?;
-            Ok(found)
+        }
+        self.transact_once(batch).await
+    }
+
+    /// Sends everything at once, and reads the answers after that: a transaction costs one journey.
+    async fn transact_once(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+        let lease = self.lease().await?;
+        let client = &lease.client;
+        let plain = |sql: &'static str| -> Pin<Box<dyn Future<Output = PgResult<Vec<Row>>> + Send + '_>> {
+            Box::pin(async move { client.batch_execute(sql).await.map(|()| Vec::new()) })
         };
-        match run.await {
-            Ok(found) => {
+        let mut answers = vec![plain("BEGIN")];
+        for statement in batch {
+            answers.push(Box::pin(query(client, statement)));
+        }
+        answers.push(plain("COMMIT"));
+        // The first poll of each sends it, in this order.
+        let mut early: Vec<Option<PgResult<Vec<Row>>>> = poll_fn(|context| {
+            let polled = answers.iter_mut().map(|answer| match answer.as_mut().poll(context) {
+                Poll::Ready(result) => Some(result),
+                Poll::Pending => None,
+            });
+            Poll::Ready(polled.collect())
+        })
+        .await;
+        let mut found = Vec::with_capacity(answers.len());
+        let mut failed = None;
+        for (answer, early) in answers.into_iter().zip(&mut early) {
+            let result = match early.take() {
+                Some(result) => result,
+                None => answer.await,
+            };
+            match result {
+                Ok(rows) => found.push(rows),
+                // What comes after the first failure fails because of it; COMMIT is a rollback then.
+                Err(error) if failed.is_none() => failed = Some(error),
+                Err(_) => {}
+            }
+        }
+        if let Some(error) = failed {
+            let error = failure(&error);
+            if !lease.client.is_closed() {
                 self.give_back(lease).await;
-                Ok(found)
             }
-            Err(error) => {
-                let error: tokio_postgres::Error = error;
-                if lease.client.batch_execute("ROLLBACK").await.is_ok() {
-                    self.give_back(lease).await;
+            return Err(error);
+        }
+        self.give_back(lease).await;
+        found.pop();
+        found.remove(0);
+        Ok(found)
+    }
+}
+
+/// Writes what has come in together, until the store is dropped.
+async fn write_all(pool: Arc<Pool>, jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>) {
+    loop {
+        let mut group = Vec::new();
+        if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+            return;
+        }
+        let together: Vec<_> = group.iter().flat_map(|job| job.batch.iter().cloned()).collect();
+        let mut result = if group.len() > 1 { pool.transact_once(&together).await.ok() } else { None };
+        for job in group {
+            let own = match &mut result {
+                Some(rows) => {
+                    let rest = rows.split_off(job.batch.len());
+                    Ok(std::mem::replace(rows, rest))
                 }
-                Err(failure(&error))
-            }
+                // One of them failed, or there is only one.
+                None => pool.transact(&job.batch).await,
+            };
+            // Whoever asked may have stopped waiting.
+            let _ = job.answer.send(own);
         }
     }
 }
@@ -118,23 +207,16 @@ impl Postgres {
 impl Database for Postgres {
     fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
         Box::pin(async move {
-            for _ in 1..TRIES {
-                match self.transact(&batch).await {
-                    Err(error) if error.code() == ErrorCode::StorageBusy => {}
-                    result => return result,
-                }
-            }
-            self.transact(&batch).await
+            let gone =
+                || Error::new(ErrorCode::StorageUnavailable, "the runtime that PostgreSQL was opened on has ended");
+            let (answer, answered) = oneshot::channel();
+            self.writes.send(Job { batch, answer }).map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
         })
     }
 
     fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>> {
-        Box::pin(async move {
-            let lease = self.lease().await?;
-            let found = query(&lease.client, &statement).await.map_err(|error| failure(&error))?;
-            self.give_back(lease).await;
-            Ok(found)
-        })
+        Box::pin(async move { self.pool.read(&statement).await })
     }
 
     fn dialect(&self) -> Dialect {
@@ -142,8 +224,10 @@ impl Database for Postgres {
     }
 }
 
+type PgResult<T> = Result<T, tokio_postgres::Error>;
+
 /// Runs an unnamed statement: poolers lose named ones.
-async fn query(client: &Client, statement: &Statement) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn query(client: &Client, statement: &Statement) -> PgResult<Vec<Row>> {
     let params: Vec<(&(dyn ToSql + Sync), Type)> = statement
         .params
         .iter()
@@ -161,7 +245,7 @@ async fn query(client: &Client, statement: &Statement) -> Result<Vec<Row>, tokio
     rows.iter().map(columns).collect()
 }
 
-fn columns(row: &PgRow) -> Result<Row, tokio_postgres::Error> {
+fn columns(row: &PgRow) -> PgResult<Row> {
     let value = |at: usize| {
         Ok(match *row.columns()[at].type_() {
             Type::INT8 => row.try_get::<_, Option<i64>>(at)?.map_or(Value::Null, Value::Integer),

@@ -1,0 +1,153 @@
+//! How fast the outbox is: durable publishes, deliveries from end to end, and latency, beside the rate at which the
+//! database alone inserts and then updates the same rows with the same durability.
+//!
+//! `hookseal-bench-outbox STORE` prints the rows of a Markdown table; STORE is `sqlite` or the URL of a PostgreSQL server.
+
+#![expect(clippy::print_stdout, reason = "what it is for")]
+
+mod bare;
+mod sink;
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use hookseal::{
+    Event, SenderOptions,
+    outbox::{Outbox, OutboxOptions, SubscriptionOptions},
+};
+use sink::Sink;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const PAYLOAD: usize = 1024;
+const ONE_BY_ONE: usize = 300;
+const AT_ONCE: usize = 64;
+const MANY: usize = 6_400;
+const ENDPOINTS: usize = 64;
+const DELIVERIES: usize = 6_400;
+const LATENCIES: usize = 200;
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let store = std::env::args().nth(1).ok_or("usage: hookseal-bench-outbox sqlite|URL")?;
+    let folder = tempfile::tempdir()?;
+    let (name, uri, bare) = if store == "sqlite" {
+        let file = folder.path().join("bare.db");
+        let bare = tokio::task::spawn_blocking(move || bare::sqlite(&file)).await??;
+        ("SQLite", format!("sqlite:{}", folder.path().join("outbox.db").display()), bare)
+    } else {
+        let between = if store.contains('?') { '&' } else { '?' };
+        let uri = format!("{store}{between}prefix=bench{}", std::process::id());
+        ("PostgreSQL", uri, bare::postgres(&store).await?)
+    };
+    println!(
+        "| {name}: insert, then update, {} rows a transaction, the database alone | {bare:.0} rows/s | 1 | |",
+        bare::BATCH
+    );
+    let sink = Sink::start().await?;
+    let outbox = Outbox::open(&uri, options()).await?;
+
+    let started = Instant::now();
+    for number in 0..ONE_BY_ONE {
+        outbox.publish(event("first.one", number)?).await?;
+    }
+    row(&format!("{name}: publish, one by one"), ONE_BY_ONE, started, bare, "");
+
+    let started = Instant::now();
+    at_once(MANY, |number| {
+        let outbox = outbox.clone();
+        async move { outbox.publish(event("first.many", number)?).await.map(drop) }
+    })
+    .await?;
+    row(&format!("{name}: publish, {AT_ONCE} at once"), MANY, started, bare, "");
+    outbox.worker(AT_ONCE)?.run_until_idle().await?;
+
+    for host in 0..ENDPOINTS {
+        let url = sink.url(host);
+        outbox
+            .subscribe(SubscriptionOptions { url, events: vec!["second.*".into()], ..SubscriptionOptions::default() })
+            .await?;
+    }
+    for number in 0..DELIVERIES / ENDPOINTS {
+        outbox.publish(event("second.one", number)?).await?;
+    }
+    let started = Instant::now();
+    let counts = outbox.worker(AT_ONCE)?.run_until_idle().await?;
+    if counts.delivered != DELIVERIES as u64 {
+        return Err(format!("{} of {DELIVERIES} were delivered", counts.delivered).into());
+    }
+    row(&format!("{name}: fan out and deliver to {ENDPOINTS} endpoints"), DELIVERIES, started, bare, "at least 0.50");
+
+    latency(name, &outbox, &sink).await
+}
+
+fn options() -> OutboxOptions {
+    OutboxOptions {
+        encryption_key: Some(KEY.to_owned()),
+        delivery: SenderOptions { allow_private: true, ..SenderOptions::default() },
+        ..OutboxOptions::default()
+    }
+}
+
+fn event(kind: &str, number: usize) -> hookseal::Result<Event> {
+    let start = format!(r#"{{"number":{number},"filling":""#);
+    let filling = "x".repeat(PAYLOAD - start.len() - 2);
+    Event::bytes(kind, format!("{start}{filling}\"}}"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn row(name: &str, count: usize, started: Instant, bare: f64, target: &str) {
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    println!("| {name} | {rate:.0}/s | {:.2} | {target} |", rate / bare);
+}
+
+/// Runs so many, `AT_ONCE` at a time.
+async fn at_once<F: Future<Output = hookseal::Result<()>> + Send + 'static>(
+    count: usize,
+    work: impl Fn(usize) -> F,
+) -> Result<(), Failure> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..count {
+        if tasks.len() == AT_ONCE {
+            tasks.join_next().await.ok_or("no task")???;
+        }
+        tasks.spawn(work(number));
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// From the call of `publish` to the arrival at the receiver, with nothing else to do.
+async fn latency(name: &str, outbox: &Outbox, sink: &Sink) -> Result<(), Failure> {
+    let url = sink.url(ENDPOINTS);
+    outbox
+        .subscribe(SubscriptionOptions { url, events: vec!["third.*".into()], ..SubscriptionOptions::default() })
+        .await?;
+    let worker = outbox.worker(AT_ONCE)?;
+    let running = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    let mut took = Vec::with_capacity(LATENCIES);
+    for number in 0..LATENCIES {
+        let arrived = sink.next_arrival();
+        let started = Instant::now();
+        outbox.publish(event("third.one", number)?).await?;
+        took.push(tokio::time::timeout(Duration::from_secs(30), arrived).await?.duration_since(started));
+    }
+    worker.stop();
+    running.await??;
+    took.sort();
+    let milliseconds = |at: usize| took[at].as_secs_f64() * 1000.0;
+    println!(
+        "| {name}: publish to arrival, idle | p50 {:.1} ms, p99 {:.1} ms | | p50 under 10 ms |",
+        milliseconds(LATENCIES / 2),
+        milliseconds(LATENCIES * 99 / 100)
+    );
+    Ok(())
+}
