@@ -272,6 +272,57 @@ test('an idle outbox keeps no process alive, a running worker does', async () =>
   assert.deepEqual(stdout.trim().split('\n'), ['true', 'stopped'])
 })
 
+/** Waits for the end of the store's threads, or for ever. */
+const UNTIL_CLOSED = `
+  const { readdirSync, readFileSync } = await import('node:fs')
+  const nameOf = (id) => { try { return readFileSync('/proc/self/task/' + id + '/comm', 'utf8') } catch { return '' } }
+  while (readdirSync('/proc/self/task').some((id) => /hookseal-(sqlite|reader)/.test(nameOf(id)))) {
+    globalThis.gc()
+    await new Promise(setImmediate)
+  }
+`
+const withoutProc = process.platform !== 'linux' && 'threads are found in /proc'
+
+test('a process exits, and a thread is ended, in the middle of a run', { skip: withoutProc }, async () => {
+  const { code, stdout, stderr } = await runScript(`
+    import { Worker } from 'node:worker_threads'
+    import { Outbox } from 'hookseal'
+    const uri = process.argv.at(-1)
+    const work = ${JSON.stringify(`
+      import { Outbox } from 'hookseal'
+      import { parentPort, workerData } from 'node:worker_threads'
+      const outbox = await Outbox.open(workerData, { allowPrivate: true })
+      outbox.worker().run()
+      parentPort.postMessage(await outbox.status())
+    `)}
+    for (let round = 0; round < 4; round += 1) {
+      const thread = new Worker(work, { eval: true, workerData: uri })
+      await new Promise((resolve, reject) => thread.once('message', resolve).once('error', reject))
+      await thread.terminate()
+    }
+    ${UNTIL_CLOSED}
+    console.log('let go of')
+    const outbox = await Outbox.open(uri, { allowPrivate: true })
+    outbox.worker().run()
+    for (let count = 0; count < 64; count += 1) outbox.publish('order.paid', '{}')
+    setImmediate(() => process.exit(7))
+  `, STORES.SQLite())
+  assert.equal(stdout, 'let go of\n')
+  assert.deepEqual([code, stderr], [7, ''])
+})
+
+test('what nobody holds any more is let go of', { skip: withoutProc }, async () => {
+  const { code, stdout, stderr } = await runScript(`
+    import { Outbox } from 'hookseal'
+    const opened = async () => { const outbox = await Outbox.open(process.argv.at(-1)); outbox.worker(); await outbox.publish('a', '{}') }
+    for (let count = 0; count < 8; count += 1) await opened()
+    ${UNTIL_CLOSED}
+    console.log('let go of')
+  `, STORES.SQLite())
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout, 'let go of\n')
+})
+
 test('plans of spec/scenarios', () => {
   const { tests } = JSON.parse(readFileSync(new URL('../../spec/scenarios/plans.json', import.meta.url), 'utf8'))
   assert.ok(tests.length > 0)

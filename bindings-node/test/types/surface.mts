@@ -2,7 +2,7 @@
 import { expectTypeOf } from 'expect-type'
 import type * as edge from 'hookseal/edge'
 import {
-  type ConfigError, type Endpoint, type KeyRing, Sender, type SendError, type Signer, type StoreError, VerificationError, type Verifier, type WebhookError, diagnose,
+  type ConfigError, type Endpoint, Key, type KeyRing, Outbox, type Page, plan, type Plan, type Published, Sender, type SqlValue, type StoredDelivery, type Subscription, type SendError, type Signer, type StoreError, VerificationError, type Verifier, type WebhookError, diagnose,
   type AttemptCode, type Delivery, type DeliveryHandle, type ErrorCode, type Finding, type KeyStats, type SenderEvent,
   type SenderEvents, type VerificationCode, type Verified,
 } from 'hookseal'
@@ -46,6 +46,24 @@ expectTypeOf<Delivery['attempts'][number]['error']>().toEqualTypeOf<AttemptCode 
 expectTypeOf<KeyStats['lastMatch']>().toEqualTypeOf<number | undefined>()
 expectTypeOf<KeyRing>().toHaveProperty('rotate')
 expectTypeOf(diagnose).returns.toEqualTypeOf<Finding[]>()
+
+declare const outbox: Outbox
+expectTypeOf(Outbox.open).returns.resolves.toEqualTypeOf<Outbox>()
+expectTypeOf(outbox).toExtend<AsyncDisposable>()
+expectTypeOf(outbox.publish).returns.resolves.toEqualTypeOf<Published>()
+expectTypeOf(outbox.subscriptions.create).returns.resolves.toEqualTypeOf<Subscription>()
+expectTypeOf(outbox.deliveries.list).returns.resolves.toEqualTypeOf<Page<StoredDelivery>>()
+expectTypeOf(outbox.deadLetters.retry).returns.resolves.toEqualTypeOf<number>()
+expectTypeOf(outbox.publishStatement('a', {}, { paramStyle: 'named' }).params).toEqualTypeOf<Record<string, SqlValue>>()
+expectTypeOf(outbox.publishStatement('a', {}).params).toEqualTypeOf<SqlValue[]>()
+expectTypeOf(plan).returns.toEqualTypeOf<Plan>()
+Outbox.open('sqlite:a.db', { encryptionKey: 'key', allowPrivate: true, disableAfter: null, retry: { maxAttempts: 3 } })
+// @ts-expect-error the store is the queue
+Outbox.open('sqlite:a.db', { maxQueued: 1 })
+// @ts-expect-error a key has times, which a store does not keep
+outbox.subscriptions.create({ url: 'https://a.example', secrets: new Key('a') })
+// @ts-expect-error a plan is for an outage
+plan({}, {})
 
 expectTypeOf<WebhookError['code']>().toEqualTypeOf<ErrorCode>()
 expectTypeOf<VerificationError['code']>().toEqualTypeOf<VerificationCode>()
