@@ -73,7 +73,7 @@ test('both have the same names and the same classes', async () => {
     console.log(names.every((name) => modern[name] === classic[name]))
   `)
   assert.equal(same, 'true')
-  assert.equal(names, 'ConfigError,DeliveryHandle,Endpoint,Key,KeyRing,ReplayGuard,RetryPolicy,Scheme,Secret,SendError,Sender,Signer,StoreError,VerificationError,Verified,Verifier,WebhookError,diagnose')
+  assert.equal(names, 'ConfigError,DeliveryHandle,Endpoint,Key,KeyRing,Outbox,ReplayGuard,RetryPolicy,Scheme,Secret,SendError,Sender,Signer,StoreError,VerificationError,Verified,Verifier,WebhookError,diagnose,plan,publishStatement')
 })
 
 test('what is inside stays inside', async () => {

@@ -3,7 +3,7 @@ import { checkOptions, textOf } from './convert.js'
 import { recordOf } from './delivery.js'
 import type { Endpoint, EndpointOptions } from './endpoint.js'
 import { unwrap } from './errors.js'
-import { adopt, handleOf, Owner } from './handle.js'
+import { handleOf, Owner } from './handle.js'
 import { jsonOf, toSnakeCase } from './json.js'
 import type { RetryPolicy } from './policy.js'
 import {
@@ -127,7 +127,7 @@ export class Outbox extends Owner {
   /** A worker that makes at most so many attempts at once (64), once it is run. */
   worker(options: { concurrency?: number | undefined } = {}): OutboxWorker {
     checkOptions(options, { concurrency: 'number' })
-    return adopt(OutboxWorker, unwrap(native.outboxWorker(handleOf(this), options.concurrency ?? 64)))
+    return new OutboxWorker(unwrap(native.outboxWorker(handleOf(this), options.concurrency ?? 64)))
   }
 
   /** How many events and deliveries there are. */
@@ -185,13 +185,19 @@ export interface WorkerCounts {
 
 /** Works on an outbox's deliveries. Any number of workers, in any number of processes, share a store. */
 export class OutboxWorker extends Owner {
-  private constructor(handle: number) {
+  #stopped = false
+
+  /** @internal */
+  constructor(handle: number) {
     super(handle)
   }
 
-  /** Works until `stop`, and keeps the process alive. */
+  /** Works until `stop`, and keeps the process alive; `closed` when it was stopped before. */
   async run(): Promise<void> {
-    unwrap(await native.workerRun(handleOf(this)))
+    const wasStopped = this.#stopped
+    const result = await native.workerRun(handleOf(this))
+    const isTooLate = typeof result === 'object' && result.code === 'closed'
+    if (!isTooLate || wasStopped) unwrap(result) // stopped between this call and the first step of its work is no fault
   }
 
   /** Works until nothing is due, for scripts and tests. */
@@ -201,6 +207,7 @@ export class OutboxWorker extends Owner {
 
   /** Ends `run`: nothing more is taken, attempts under way end, and what has not started is given back. */
   stop(): void {
+    this.#stopped = true
     native.workerStop(handleOf(this))
   }
 
