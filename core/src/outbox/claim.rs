@@ -42,6 +42,8 @@ pub(super) struct Taken {
     pub(super) payload: Bytes,
     pub(super) content_type: String,
     pub(super) traceparent: Option<String>,
+    /// Whether others wait for it.
+    pub(super) is_ordered: bool,
     /// Of its subscription.
     pub(super) url: Option<String>,
     pub(super) settings: Option<Bytes>,
@@ -125,7 +127,7 @@ impl Outbox {
         }
         batch.push(sql!(
             "SELECT d.seq, d.id, d.event_type, d.lane, d.subscription, d.settings, d.attempts, d.tries, d.crashes, \
-             {now} - d.aged_from, e.payload, e.content_type, e.traceparent, s.url, s.settings, COALESCE(s.version, 0) \
+             {now} - d.aged_from, e.payload, e.content_type, e.traceparent, CASE WHEN d.ordering_key IS NULL THEN 0 ELSE 1 END, s.url, s.settings, COALESCE(s.version, 0) \
              FROM {p}deliveries d JOIN {p}events e ON e.seq = d.event_seq \
              LEFT JOIN {p}subscriptions s ON s.id = d.subscription WHERE d.claim = $1 ORDER BY d.event_seq",
             &**claim
@@ -179,6 +181,7 @@ fn read(row: Row, claim: &Arc<str>) -> Result<Taken> {
         payload: row.blob()?,
         content_type: row.text()?,
         traceparent: row.optional_text()?,
+        is_ordered: row.integer()? != 0,
         url: row.optional_text()?,
         settings: row.optional_blob()?,
         version: row.integer()?,

@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) lane: String,
     pub(super) subscription: Option<String>,
     pub(super) event_type: String,
+    /// Whether others wait for it.
+    pub(super) is_ordered: bool,
     pub(super) tries: i64,
     pub(super) attempt: Attempt,
     pub(super) decision: Decision,
@@ -59,9 +61,16 @@ impl Outbox {
                 outcome.attempt.number,
                 outcome.tries,
             ),
-            lane_after(outcome),
         ];
-        batch.extend(lane_is_due(&outcome.lane));
+        if outcome.attempt.succeeded {
+            batch.push(recovered(&outcome.lane));
+        } else {
+            batch.push(lane_after(outcome));
+        }
+        // What is delivered makes nothing else due, but for those that wait for it.
+        if outcome.is_ordered || !outcome.attempt.succeeded {
+            batch.extend(lane_is_due(&outcome.lane));
+        }
         batch.extend(self.disablement(outcome));
         batch.extend(notice(outcome, reason));
         Ok(!self.store.write(batch).await?[1].is_empty())
@@ -102,13 +111,16 @@ impl Outbox {
 
 fn lane_after(outcome: &Outcome) -> Statement {
     sql!(
-        "UPDATE {p}lanes SET failing_since = CASE WHEN $2 = 1 THEN NULL ELSE COALESCE(failing_since, {now}) END, \
-     paused_until = CASE WHEN paused_until > {now} + $3 OR $3 = 0 THEN paused_until ELSE {now} + $3 END \
-     WHERE id = $1",
+        "UPDATE {p}lanes SET failing_since = COALESCE(failing_since, {now}), \
+         paused_until = CASE WHEN paused_until > {now} + $2 OR $2 = 0 THEN paused_until ELSE {now} + $2 END \
+         WHERE id = $1",
         &outcome.lane,
-        outcome.attempt.succeeded,
         milliseconds(outcome.pause.unwrap_or_default()),
     )
+}
+
+fn recovered(lane: &str) -> Statement {
+    sql!("UPDATE {p}lanes SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL", lane)
 }
 
 /// The event `hookseal.endpoint.disabled`, for whoever subscribes to it.

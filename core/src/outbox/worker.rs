@@ -140,14 +140,15 @@ impl Worker {
             return Err(Error::new(ErrorCode::Closed, "this worker was stopped"));
         }
         {
-            let taking = self.0.keep_taking(stop.clone());
-            let others = async { tokio::join!(self.0.keep_fanning_out(), self.0.keep_leases(), self.0.keep_clean()) };
+            let (stop_taking, stop_fanning) = (stop.clone(), stop.clone());
+            let taking = async { tokio::join!(self.0.keep_taking(stop_taking), self.0.keep_fanning_out(stop_fanning)) };
+            let others = async { tokio::join!(self.0.keep_leases(), self.0.keep_clean()) };
             let overdue = async {
                 let _ = stop.wait_for(|stop| *stop).await;
                 tokio::time::sleep(LAST_CLAIM).await;
             };
             tokio::select! {
-                () = taking => {}
+                _ = taking => {}
                 _ = others => {}
                 () = overdue => {}
             }
@@ -232,9 +233,10 @@ impl Desk {
         }
     }
 
-    async fn keep_fanning_out(&self) {
+    /// As [`keep_taking`](Self::keep_taking).
+    async fn keep_fanning_out(&self, mut stop: watch::Receiver<bool>) {
         let mut rest = FIRST_REST;
-        loop {
+        while !*stop.borrow() {
             let woken = self.outbox.wake.notified();
             match self.outbox.fan_out().await {
                 Ok(true) => {
@@ -246,9 +248,13 @@ impl Desk {
                     tokio::select! {
                         () = woken => {}
                         () = tokio::time::sleep(self.outbox.options.poll) => {}
+                        _ = stop.wait_for(|stop| *stop) => {}
                     }
                 }
-                Err(error) => pause_after(&error, &mut rest).await,
+                Err(error) => tokio::select! {
+                    () = pause_after(&error, &mut rest) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                },
             }
         }
     }
@@ -470,6 +476,7 @@ impl Desk {
             lane: taken.lane,
             subscription: taken.subscription,
             event_type: taken.event_type,
+            is_ordered: taken.is_ordered,
             tries: taken.tries + 1,
             attempt,
             decision,

@@ -26,8 +26,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How often a transaction that others got in the way of is run.
 const TRIES: usize = 3;
 
-/// How many tasks write, each with its own connection, and how many batches share one transaction.
-const WRITERS: usize = 4;
+/// How many batches share one transaction. One task writes them: two that took the same rows in different orders would
+/// wait for each other.
 const GROUP: usize = 64;
 
 pub(super) struct Postgres {
@@ -73,10 +73,7 @@ impl Postgres {
             }
         }
         let (writes, jobs) = mpsc::unbounded_channel();
-        let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..WRITERS {
-            tokio::spawn(write_all(Arc::clone(&pool), Arc::clone(&jobs)));
-        }
+        tokio::spawn(write_all(Arc::clone(&pool), jobs));
         Ok(Self { pool, writes })
     }
 }
@@ -181,10 +178,10 @@ impl Pool {
 }
 
 /// Writes what has come in together, until the store is dropped.
-async fn write_all(pool: Arc<Pool>, jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>) {
+async fn write_all(pool: Arc<Pool>, mut jobs: mpsc::UnboundedReceiver<Job>) {
     loop {
         let mut group = Vec::new();
-        if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+        if jobs.recv_many(&mut group, GROUP).await == 0 {
             return;
         }
         let together: Vec<_> = group.iter().flat_map(|job| job.batch.iter().cloned()).collect();

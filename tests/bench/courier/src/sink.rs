@@ -62,7 +62,11 @@ pub(crate) fn serve() -> Result<(), Failure> {
     });
     runtime.block_on(async {
         loop {
-            let (connection, _) = listener.accept().await?;
+            let (connection, peer) = listener.accept().await?;
+            // It stands for many loopback hosts, and for nobody else.
+            if !peer.ip().is_loopback() {
+                continue;
+            }
             // A connection that breaks is its sender's to report.
             tokio::spawn(async { answer(connection).await.ok() });
         }
