@@ -250,8 +250,11 @@ impl Verifier {
 /// Counts a verdict by its code, where the feature `metrics` is on.
 #[cfg(feature = "metrics")]
 fn count(verdict: &Result<Verified>) {
-    let result = verdict.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
-    metrics::counter!("hookseal_verify_total", "result" => result).increment(1);
+    // With text that is there when it is compiled, an accepted webhook still allocates nothing.
+    match verdict {
+        Ok(_) => metrics::counter!("hookseal_verify_total", "result" => "ok").increment(1),
+        Err(error) => metrics::counter!("hookseal_verify_total", "result" => error.code().as_str()).increment(1),
+    }
 }
 
 #[cfg(not(feature = "metrics"))]
