@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -32,8 +33,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     lock = threading.Lock()
-    arrived: collections.Counter[str] = collections.Counter()  # delivery ids whose answer was 204
-    events: set[str] = set()
+    arrived: typing.ClassVar[collections.Counter[str]] = collections.Counter()  # delivery ids whose answer was 204
+    events: typing.ClassVar[set[str]] = set()
     chance = random.Random(7)
 
     def do_POST(self) -> None:
@@ -72,15 +73,22 @@ class Soak:
         return [str(self.program), "--json", "outbox", words[0], self.store, *words[1:], "--allow-private"]
 
     def ask(self, *words: str) -> dict:
-        done = subprocess.run(self.command(*words), env=self.environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            self.command(*words), check=False, env=self.environment, capture_output=True, text=True, timeout=60
+        )
         if done.returncode != 0:
             raise SystemExit(f"outbox {words[0]} failed: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*words), env=self.environment, text=True, bufsize=1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            self.command(*words),
+            env=self.environment,
+            text=True,
+            bufsize=1,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
 
     def feed(self, publisher: subprocess.Popen[str]) -> None:
@@ -120,7 +128,19 @@ class Soak:
         if not self.store.startswith("postgres") or not home or not folder:
             return False
         user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        restart = [*user, f"{folder}/pg_ctl", "-D", f"{home}/data", "-m", "immediate", "-s", "-w", "-l", f"{home}/log", "restart"]
+        restart = [
+            *user,
+            f"{folder}/pg_ctl",
+            "-D",
+            f"{home}/data",
+            "-m",
+            "immediate",
+            "-s",
+            "-w",
+            "-l",
+            f"{home}/log",
+            "restart",
+        ]
         subprocess.run(restart, check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return True
 
@@ -168,11 +188,17 @@ def main() -> int:
     unacknowledged = len(Receiver.events - soak.acknowledged)
     killed = ", ".join(f"{count} {name}" for name, count in sorted(soak.kills.items()))
     print(f"{given.store}: {given.rounds} rounds (seed {given.seed}); killed: {killed}")
-    print(f"  acknowledged {len(soak.acknowledged)}, delivered {status['delivered']}, dead {status['dead']}, "
-          f"pending {status['pending']}, waiting {status['events_waiting']}")
-    print(f"  arrived twice or more: {duplicates} (a worker died between answer and record); "
-          f"arrived without an acknowledgement: {unacknowledged} (a publisher died between commit and answer)")
-    accounted = len(soak.acknowledged) <= status["delivered"] + status["dead"] + status["pending"] + status["events_waiting"]
+    print(
+        f"  acknowledged {len(soak.acknowledged)}, delivered {status['delivered']}, dead {status['dead']}, "
+        f"pending {status['pending']}, waiting {status['events_waiting']}"
+    )
+    print(
+        f"  arrived twice or more: {duplicates} (a worker died between answer and record); "
+        f"arrived without an acknowledgement: {unacknowledged} (a publisher died between commit and answer)"
+    )
+    accounted = (
+        len(soak.acknowledged) <= status["delivered"] + status["dead"] + status["pending"] + status["events_waiting"]
+    )
     if not soak.acknowledged or lost or status["pending"] or status["events_waiting"] or not accounted:
         print(f"  FAILED: {len(lost)} acknowledged events never arrived: {sorted(lost)[:10]}")
         return 1
