@@ -135,7 +135,7 @@ export declare function outboxOpen(uri: string, options: string): Promise<Tagged
 export declare function outboxPublish(outbox: number, payload: Uint8Array, options: string): Promise<Tagged<string>>
 
 /** The statement that publishes an event, its parameters spelled in that style; opens nothing. */
-export declare function outboxStatement(uri: string, payload: Uint8Array, options: string, style: string): Tagged<StatementRecord>
+export declare function outboxStatement(uri: string, payload: Uint8Array, options: string, style?: string | undefined | null): Tagged<StatementRecord>
 
 /** A worker that makes at most so many attempts at once. */
 export declare function outboxWorker(outbox: number, concurrency: number): Tagged<number>

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use hookseal::{
     Error, ErrorCode, Result, Secret,
-    outbox::{self, OutboxOptions, Param, ParamStyle, publication_from_json, publish_statement},
+    outbox::{self, OutboxOptions, Param, publication_from_json, publish_statement, text_for_store},
     sender::options_from_json,
 };
 use napi::{
@@ -84,21 +84,17 @@ pub struct StatementRecord {
 
 /// The statement that publishes an event, its parameters spelled in that style; opens nothing.
 #[napi]
-pub fn outbox_statement(uri: String, payload: &[u8], options: String, style: String) -> Tagged<StatementRecord> {
+pub fn outbox_statement(
+    uri: String,
+    payload: &[u8],
+    options: String,
+    style: Option<String>,
+) -> Tagged<StatementRecord> {
     tagged(|| {
         let publication = publication_from_json(payload.to_vec(), &options)?;
-        let (sql, params) = publish_statement(&uri, &publication, style_of(&style)?)?;
+        let style = style.as_deref().map(str::parse).transpose()?;
+        let (sql, params) = publish_statement(&uri, &publication, style)?;
         Ok(StatementRecord { sql, params: params.into_iter().map(param).collect() })
-    })
-}
-
-fn style_of(name: &str) -> Result<ParamStyle> {
-    Ok(match name {
-        "qmark" => ParamStyle::Qmark,
-        "numeric" => ParamStyle::Numeric,
-        "format" => ParamStyle::Format,
-        "named" => ParamStyle::Named,
-        _ => return Err(Error::new(ErrorCode::InvalidConfig, "paramStyle must be qmark, numeric, format or named")),
     })
 }
 
@@ -122,8 +118,8 @@ pub fn outbox_worker(outbox: u32, concurrency: f64) -> napi::Result<Tagged<u32>>
 /// Works until the worker is stopped.
 #[napi(ts_return_type = "Promise<Tagged<boolean>>")]
 pub fn worker_run(env: Env, worker: u32) -> napi::Result<PromiseRaw<'static, Tagged<bool>>> {
-    let worker = worker_of(worker)?;
-    runtime::promise(env, None, async move { worker.run().await.map(|()| true) })
+    let running = worker_of(worker)?.run();
+    runtime::promise(env, None, async move { running.await.map(|()| true) })
 }
 
 /// Works until nothing is due; a promise of the counts in JSON.
@@ -149,15 +145,7 @@ pub fn worker_counts(worker: u32) -> napi::Result<Tagged<String>> {
 /// The secret's text, which is all that a store can keep of it.
 #[napi]
 pub fn secret_for_store(secret: u32) -> napi::Result<Tagged<String>> {
-    handle::with(secret, |secret: &Secret| {
-        tagged(|| {
-            if secret.is_plain() {
-                return Ok(secret.expose().to_owned()); // EXPOSE: the store keeps it, encrypted
-            }
-            let message = "the outbox stores secrets as text, and reads them by the scheme's rule: give a string";
-            Err(Error::new(ErrorCode::InvalidConfig, message))
-        })
-    })
+    handle::with(secret, |secret: &Secret| tagged(|| text_for_store(secret).map(str::to_owned)))
 }
 
 fn outbox_of(handle: u32) -> napi::Result<Result<outbox::Outbox>> {

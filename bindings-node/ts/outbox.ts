@@ -185,8 +185,6 @@ export interface WorkerCounts {
 
 /** Works on an outbox's deliveries. Any number of workers, in any number of processes, share a store. */
 export class OutboxWorker extends Owner {
-  #stopped = false
-
   /** @internal */
   constructor(handle: number) {
     super(handle)
@@ -194,10 +192,7 @@ export class OutboxWorker extends Owner {
 
   /** Works until `stop`, and keeps the process alive; `closed` when it was stopped before. */
   async run(): Promise<void> {
-    const wasStopped = this.#stopped
-    const result = await native.workerRun(handleOf(this))
-    const isTooLate = typeof result === 'object' && result.code === 'closed'
-    if (!isTooLate || wasStopped) unwrap(result) // stopped between this call and the first step of its work is no fault
+    unwrap(await native.workerRun(handleOf(this)))
   }
 
   /** Works until nothing is due, for scripts and tests. */
@@ -207,7 +202,6 @@ export class OutboxWorker extends Owner {
 
   /** Ends `run`: nothing more is taken, attempts under way end, and what has not started is given back. */
   stop(): void {
-    this.#stopped = true
     native.workerStop(handleOf(this))
   }
 

@@ -1,5 +1,5 @@
 import native = require('../native.js')
-import { checkOptions, secondsOf, textOf, type Time } from './convert.js'
+import { checkOptions, optionalTextOf, secondsOf, textOf, type Time } from './convert.js'
 import { Endpoint, endpointRecord, type EndpointOptions } from './endpoint.js'
 import { errorFrom, errorOf, unwrap } from './errors.js'
 import { handleOf } from './handle.js'
@@ -76,9 +76,9 @@ export function statementFor(
   uri: string, eventType: string, payload: Payload, options: StatementOptions,
 ): Statement | NamedStatement {
   if (typeof options !== 'object' || options === null) throw errorOf('invalid_config', 'the options must be an object')
-  const { paramStyle = /^postgres(ql)?:/.test(uri) ? 'numeric' : 'qmark', ...others } = options
+  const { paramStyle, ...others } = options
   const json = publicationJson(eventType, others)
-  const made = native.outboxStatement(textOf('the store', uri), payloadOf(payload), json, textOf('paramStyle', paramStyle))
+  const made = native.outboxStatement(textOf('the store', uri), payloadOf(payload), json, optionalTextOf('paramStyle', paramStyle))
   if ('code' in made) throw errorFrom(made)
   if (paramStyle !== 'named') return made
   return { sql: made.sql, params: Object.fromEntries(made.params.map((value, index) => [`p${index + 1}`, value])) }

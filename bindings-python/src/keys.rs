@@ -1,6 +1,6 @@
 //! Secrets, keys, rings and schemes.
 
-use hookseal::ErrorCode;
+use hookseal::{ErrorCode, outbox::text_for_store};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString, PyTuple},
@@ -388,10 +388,7 @@ pub(crate) fn secret_texts<'a>(values: &'a [Bound<'_, PyAny>]) -> Result<Vec<&'a
 pub(crate) fn plain_texts(value: &Bound<'_, PyAny>) -> Result<Vec<String>> {
     let values = items(value).unwrap_or_else(|| vec![value.clone()]);
     let text = |value: &Bound<'_, PyAny>| match value.cast::<Secret>() {
-        Ok(secret) if !secret.get().0.is_plain() => {
-            Err(invalid_config("the outbox stores secrets as text, and reads them by the scheme's rule: give a str"))
-        }
-        Ok(secret) => Ok(secret.get().0.expose().to_owned()), // EXPOSE: the store keeps it, encrypted
+        Ok(secret) => Ok(text_for_store(&secret.get().0)?.to_owned()),
         Err(_) if value.is_instance_of::<Key>() || value.is_instance_of::<KeyRing>() => {
             Err(invalid_config("the outbox stores secrets as text, without ids and times: give a str"))
         }

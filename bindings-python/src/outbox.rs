@@ -98,8 +98,7 @@ impl Outbox {
             return Err(Error::new(ErrorCode::Closed, "the outbox is closed"));
         }
         let live = self.live.get(|| {
-            let is_sqlite = self.uri.starts_with("sqlite:") || self.uri.starts_with("memory:");
-            if is_sqlite && !SQLITE.is_this() {
+            if outbox::runs_in_process(&self.uri) && !SQLITE.is_this() {
                 let message = "SQLite was in use when this process was forked; use the outbox after the fork only";
                 return Err(Error::new(ErrorCode::Forked, message));
             }
@@ -213,15 +212,9 @@ pub(crate) fn publish_statement<'py>(
 ) -> Result<(String, Bound<'py, PyAny>)> {
     let py = uri.py();
     let uri = convert::text(uri, "the store", ErrorCode::InvalidConfig)?;
-    let style: ParamStyle = match convert::text(style, "paramstyle", ErrorCode::InvalidConfig)? {
-        "qmark" => ParamStyle::Qmark,
-        "numeric" => ParamStyle::Numeric,
-        "format" => ParamStyle::Format,
-        "named" => ParamStyle::Named,
-        _ => return Err(convert::invalid_config("paramstyle must be qmark, numeric, format or named")),
-    };
+    let style = convert::text(style, "paramstyle", ErrorCode::InvalidConfig)?.parse::<ParamStyle>()?;
     let publication = publication_from_json(payload.as_bytes().to_vec(), options)?;
-    let (sql, params) = outbox::publish_statement(uri, &publication, style)?;
+    let (sql, params) = outbox::publish_statement(uri, &publication, Some(style))?;
     let values = params.into_iter().map(|param| {
         Ok(match param {
             Param::Null => py.None().into_bound(py),

@@ -133,11 +133,6 @@ impl Secret {
         &self.text
     }
 
-    /// Whether its text is all there is to it: a scheme makes the key from it, as from one given by [`Secret::parse`].
-    pub fn is_plain(&self) -> bool {
-        matches!(self.form, Form::Plain)
-    }
-
     pub(crate) fn form(&self) -> &Form {
         &self.form
     }

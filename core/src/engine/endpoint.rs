@@ -201,12 +201,15 @@ pub struct EndpointOptions {
 
 impl EndpointOptions {
     fn signer(&self) -> Result<Signer> {
-        let scheme = match &self.scheme {
-            None => Scheme::default(),
-            Some(serde_json::Value::String(name)) => Scheme::named(name)?,
-            Some(document) => Scheme::from_json(&document.to_string())?,
-        };
-        Signer::builder().scheme(scheme).secrets(self.secrets.iter().map(String::as_str))?.build()
+        Signer::builder().scheme(self.scheme()?).secrets(self.secrets.iter().map(String::as_str))?.build()
+    }
+
+    pub(crate) fn scheme(&self) -> Result<Scheme> {
+        match &self.scheme {
+            None => Ok(Scheme::default()),
+            Some(serde_json::Value::String(name)) => Scheme::named(name),
+            Some(document) => Scheme::from_json(&document.to_string()),
+        }
     }
 
     fn header_map(&self, signer: &Signer) -> Result<HeaderMap> {

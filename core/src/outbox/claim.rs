@@ -1,6 +1,6 @@
 //! Taking work: first the endpoints whose turn it is, each for a moment held by one worker, then their rows.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -45,7 +45,6 @@ pub(super) struct Taken {
     /// Whether others wait for it.
     pub(super) is_ordered: bool,
     /// Of its subscription.
-    pub(super) url: Option<String>,
     pub(super) settings: Option<Bytes>,
     pub(super) version: i64,
     pub(super) claim: Arc<str>,
@@ -127,7 +126,8 @@ impl Outbox {
         }
         batch.push(sql!(
             "SELECT d.seq, d.id, d.event_type, d.lane, d.subscription, d.settings, d.attempts, d.tries, d.crashes, \
-             {now} - d.aged_from, e.payload, e.content_type, e.traceparent, CASE WHEN d.ordering_key IS NULL THEN 0 ELSE 1 END, s.url, s.settings, COALESCE(s.version, 0) \
+             {now} - d.aged_from, e.payload, e.content_type, e.traceparent, \
+             CASE WHEN d.ordering_key IS NULL THEN 0 ELSE 1 END, s.settings, COALESCE(s.version, 0) \
              FROM {p}deliveries d JOIN {p}events e ON e.seq = d.event_seq \
              LEFT JOIN {p}subscriptions s ON s.id = d.subscription WHERE d.claim = $1 ORDER BY d.event_seq",
             &**claim
@@ -146,20 +146,20 @@ impl Outbox {
         self.store.change(Statement { sql: sql.into(), params }).await.map(|_| ())
     }
 
-    /// Gives rows back that were not attempted.
-    pub(super) async fn put_back(&self, rows: &[(i64, Arc<str>, String)]) -> Result<()> {
-        let mut batch: Vec<_> = rows
-            .iter()
-            .map(|(seq, claim, _)| {
-                sql!(
-                    "UPDATE {p}deliveries SET claim = NULL, due_at = {now}, crashes = crashes - 1 \
-                     WHERE seq = $1 AND claim = $2 AND status = 'pending'",
-                    *seq,
-                    &**claim
-                )
-            })
-            .collect();
-        let lanes: std::collections::BTreeSet<_> = rows.iter().map(|(.., lane)| lane).collect();
+    /// Gives rows back that were not attempted; they are due again after so long.
+    pub(super) async fn put_back(&self, rows: impl Iterator<Item = &Taken>, after: Duration) -> Result<()> {
+        let mut batch = Vec::new();
+        let mut lanes = BTreeSet::new();
+        for row in rows {
+            batch.push(sql!(
+                "UPDATE {p}deliveries SET claim = NULL, due_at = {now} + $3, crashes = crashes - 1 \
+                 WHERE seq = $1 AND claim = $2 AND status = 'pending'",
+                row.seq,
+                &*row.claim,
+                milliseconds(after),
+            ));
+            lanes.insert(&row.lane);
+        }
         batch.extend(lanes.into_iter().flat_map(|lane| super::lane_is_due(lane)));
         self.store.write(batch).await.map(|_| ())
     }
@@ -182,7 +182,6 @@ fn read(row: Row, claim: &Arc<str>) -> Result<Taken> {
         content_type: row.text()?,
         traceparent: row.optional_text()?,
         is_ordered: row.integer()? != 0,
-        url: row.optional_text()?,
         settings: row.optional_blob()?,
         version: row.integer()?,
         claim: Arc::clone(claim),

@@ -5,11 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Outbox, lane_is_due, matching::check_pattern, milliseconds, new_id, not_found, placeholders, seconds, with,
-};
+use super::{Outbox, lane_is_due, matching::check_pattern, milliseconds, not_found, placeholders, seconds, with};
 use crate::{
-    Event, Result, Status,
+    Result, Status,
     encoding::encode_hex,
     retry::Reason,
     store::{Columns, Row, Statement, Value, invalid, sql, unreadable},
@@ -248,35 +246,6 @@ impl Outbox {
                 return Ok(count);
             }
         }
-    }
-
-    /// Publishes an event to one subscription, whatever its patterns are.
-    pub(super) async fn publish_to(&self, subscription: &str, event: Event) -> Result<super::Published> {
-        let id = new_id("evt");
-        let mut batch = vec![
-            sql!(
-                "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, digest, accepted_at, due_at, \
-                 fanned, reached) VALUES ($1, $2, $3, 'application/json', $4, '', '', {now}, {now}, 1, 0)",
-                &id,
-                event.event_type(),
-                event.payload.clone(),
-                "{}",
-            ),
-            sql!(
-                "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, subscription, status, attempts, tries, \
-                 crashes, due_at, accepted_at, aged_from, expires_at) \
-                 SELECT $1, seq, type, $2, $2, 'pending', 0, 0, 0, due_at, accepted_at, due_at, due_at + $3 \
-                 FROM {p}events WHERE id = $4",
-                new_id("msg"),
-                subscription,
-                milliseconds(self.options.retry.age_limit()),
-                &id,
-            ),
-        ];
-        batch.extend(lane_is_due(subscription));
-        self.store.write(batch).await?;
-        self.wake.notify_waiters();
-        Ok(super::Published { id, duplicate: false })
     }
 }
 

@@ -6,7 +6,6 @@ use super::{
     Outbox, from_json, lane_is_due,
     matching::{Metadata, matches, passes},
     milliseconds, new_id,
-    options::Settings,
 };
 use crate::{
     Result,
@@ -66,7 +65,7 @@ impl Outbox {
         let mut reached = reached;
         loop {
             let rows = self.store.read(sql!(
-                "SELECT seq, id, patterns, filters, status, enabled_after, disabled_after, settings \
+                "SELECT seq, id, patterns, filters, status, enabled_after, disabled_after, max_age \
                  FROM {p}subscriptions WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3",
                 tenant,
                 reached,
@@ -109,10 +108,7 @@ impl Outbox {
         let is_disabled = row.text()? == "disabled";
         let enabled_after = row.integer()?;
         let disabled_after = row.optional_integer()?.unwrap_or(i64::MAX);
-        let sealed = row.blob()?;
-        let own = self.vault.open(&sealed).ok().and_then(|plain| serde_json::from_slice::<Settings>(&plain).ok());
-        let policy = own.and_then(|settings| settings.retry).unwrap_or_else(|| self.options.retry.clone());
-        let max_age = milliseconds(policy.age_limit());
+        let max_age = row.optional_integer()?.unwrap_or_else(|| milliseconds(self.options.retry.age_limit()));
         Ok(Subscriber { seq, id, patterns, filters, is_disabled, enabled_after, disabled_after, max_age })
     }
 }

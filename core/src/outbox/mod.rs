@@ -39,8 +39,8 @@ use self::vault::Vault;
 pub use self::{
     data::publication_from_json,
     deliveries::{DeliveryFilter, Page, StoredAttempt, StoredDelivery},
-    options::{OutboxOptions, SubscriptionOptions},
-    publish::{Param, ParamStyle, Publication, Published, publish_statement},
+    options::{OutboxOptions, SubscriptionOptions, text_for_store},
+    publish::{Param, ParamStyle, Publication, Published, publish_statement, runs_in_process},
     subscriptions::{Subscription, SubscriptionStatus},
     worker::{Counts, Worker},
 };
@@ -51,6 +51,8 @@ use crate::{
     store::{Columns, Statement, Store, Value, sql},
 };
 
+/// The number of the last event, by which it is told who was there when an event was accepted.
+const LAST_EVENT: &str = "(SELECT COALESCE(max(seq), 0) FROM {p}events)";
 /// Later than any moment.
 const NEVER: i64 = i64::MAX / 4;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::matching::{Metadata, check_pattern};
 use crate::{
-    Endpoint, EndpointOptions, Error, ErrorCode, Key, KeyRing, RateLimit, Result, RetryPolicy, Scheme, Secret,
-    SenderOptions, Signer, Timestamp, engine::seconds,
+    Endpoint, EndpointOptions, Key, KeyRing, RateLimit, Result, RetryPolicy, Secret, SenderOptions, Signer, Timestamp,
+    engine::seconds, secret::Form, store::invalid,
 };
 
 /// An outbox's options, as they cross a language boundary: times are seconds, every field has a default.
@@ -129,11 +129,13 @@ impl SubscriptionOptions {
         Ok(self.events.clone())
     }
 
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
-            secrets: self.secrets.iter().map(|secret| KeySetting::new(secret)).collect(),
+    pub(super) fn endpoint(&self) -> EndpointOptions {
+        EndpointOptions {
+            url: self.url.clone(),
+            secrets: self.secrets.clone(),
             scheme: self.scheme.clone(),
             headers: self.headers.clone(),
+            id: None,
             timeout: self.timeout,
             retry: self.retry.clone(),
             rate_limit: self.rate_limit,
@@ -145,19 +147,12 @@ impl SubscriptionOptions {
 }
 
 /// What a store keeps encrypted of a subscription, or of a delivery that has none.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Settings {
-    pub(super) secrets: Vec<KeySetting>,
-    pub(super) scheme: Option<serde_json::Value>,
-    pub(super) headers: BTreeMap<String, String>,
-    #[serde(with = "seconds::option")]
-    pub(super) timeout: Option<Duration>,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) rate_limit: Option<RateLimit>,
-    pub(super) basic_auth: Option<(String, String)>,
-    pub(super) bearer: Option<String>,
-    pub(super) identity: Option<String>,
+    /// Without secrets: the keys stand in their place.
+    endpoint: EndpointOptions,
+    /// Newest first.
+    pub(super) keys: Vec<KeySetting>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -174,28 +169,14 @@ impl KeySetting {
 }
 
 impl Settings {
-    pub(super) fn of_endpoint(options: EndpointOptions) -> Self {
-        Self {
-            secrets: options.secrets.iter().map(|secret| KeySetting::new(secret)).collect(),
-            scheme: options.scheme,
-            headers: options.headers,
-            timeout: options.timeout,
-            retry: options.retry,
-            rate_limit: options.rate_limit,
-            basic_auth: options.basic_auth,
-            bearer: options.bearer,
-            identity: options.identity,
-        }
+    pub(super) fn new(mut endpoint: EndpointOptions) -> Self {
+        let keys = std::mem::take(&mut endpoint.secrets).iter().map(|secret| KeySetting::new(secret)).collect();
+        Self { endpoint, keys }
     }
 
-    /// The endpoint, which checks everything.
-    pub(super) fn endpoint(&self, url: &str, lane: &str) -> Result<Endpoint> {
-        let scheme = match &self.scheme {
-            None => Scheme::default(),
-            Some(serde_json::Value::String(name)) => Scheme::named(name)?,
-            Some(document) => Scheme::from_json(&document.to_string())?,
-        };
-        let keys = self.secrets.iter().map(|key| {
+    /// The endpoint, which checks everything; deliveries to it share a lane.
+    pub(super) fn endpoint(&self, lane: &str) -> Result<Endpoint> {
+        let keys = self.keys.iter().map(|key| {
             let made = Key::new(Secret::parse(&key.secret)?);
             Ok(match key.not_after {
                 Some(last) => made.not_after(Timestamp::from_unix(last)),
@@ -203,25 +184,19 @@ impl Settings {
             })
         });
         let ring = KeyRing::new(keys.collect::<Result<Vec<_>>>()?)?;
-        let signer = Signer::builder().scheme(scheme).keys(ring).build()?;
-        let options = EndpointOptions {
-            url: url.to_owned(),
-            id: Some(lane.to_owned()),
-            headers: self.headers.clone(),
-            timeout: self.timeout,
-            retry: self.retry.clone(),
-            rate_limit: self.rate_limit,
-            basic_auth: self.basic_auth.clone(),
-            bearer: self.bearer.clone(),
-            identity: self.identity.clone(),
-            ..EndpointOptions::default()
-        };
+        let signer = Signer::builder().scheme(self.endpoint.scheme()?).keys(ring).build()?;
+        let options = EndpointOptions { id: Some(lane.to_owned()), scheme: None, ..self.endpoint.clone() };
         Endpoint::from_options(options, Some(signer))
+    }
+
+    /// Its own policy.
+    pub(super) fn retry(&self) -> Option<&RetryPolicy> {
+        self.endpoint.retry.as_ref()
     }
 
     /// How many microseconds lie between two attempts, and how many may come at once; 0 for no limit.
     pub(super) fn pace(&self, default: Option<RateLimit>) -> (i64, i64) {
-        self.rate_limit.or(default).map_or((0, 1), |limit| limit.in_microseconds())
+        self.endpoint.rate_limit.or(default).map_or((0, 1), |limit| limit.in_microseconds())
     }
 }
 
@@ -229,15 +204,23 @@ pub(super) fn metadata_json(metadata: &Metadata) -> String {
     serde_json::to_string(metadata).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// The text of a secret, which is all that a store keeps of it.
+///
+/// # Errors
+/// `invalid_config` for a typed secret, whose kind would be lost.
+pub fn text_for_store(secret: &Secret) -> Result<&str> {
+    if matches!(secret.form(), Form::Plain) {
+        return Ok(secret.expose()); // EXPOSE: the store keeps it, encrypted
+    }
+    Err(invalid("the outbox stores secrets as text, and reads them by the scheme's rule: give a string"))
+}
+
 /// Refuses an empty or overlong name of something.
 pub(super) fn check_name(field: &str, text: &str) -> Result<()> {
-    require_owned((1..=256).contains(&text.len()), || format!("{field} must be 1 to 256 bytes long"))
+    let fits = (1..=256).contains(&text.len());
+    if fits { Ok(()) } else { Err(invalid(format!("{field} must be 1 to 256 bytes long"))) }
 }
 
 fn require(holds: bool, message: &'static str) -> Result<()> {
-    require_owned(holds, || message.to_owned())
-}
-
-fn require_owned(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::new(ErrorCode::InvalidConfig, message())) }
+    if holds { Ok(()) } else { Err(invalid(message)) }
 }

@@ -1,17 +1,17 @@
 //! Accepting events: one row, durable before anyone is told so.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Outbox,
-    options::{check_name, metadata_json},
+    options::{Settings, check_name, metadata_json},
 };
 use crate::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Result, Timestamp,
     encoding::encode_hex,
-    store::{Columns, Statement, Value, invalid, sql},
+    store::{Columns, Dialect, Statement, Value, invalid, sql},
 };
 
 const INSERT: &str = "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, idempotency_key, \
@@ -93,6 +93,11 @@ impl Publication {
         })
     }
 
+    /// The event's id, or a new one.
+    fn id(&self) -> String {
+        self.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned)
+    }
+
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for part in [self.event.event_type().as_bytes(), self.event.payload()] {
@@ -141,8 +146,7 @@ pub struct Published {
 }
 
 /// How a database driver writes the parameters of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParamStyle {
     /// `?`, as sqlite3 and better-sqlite3 take them.
     Qmark,
@@ -152,6 +156,21 @@ pub enum ParamStyle {
     Format,
     /// `:p1`, as SQLAlchemy and sqlite3 take them.
     Named,
+}
+
+impl FromStr for ParamStyle {
+    type Err = Error;
+
+    /// Reads `qmark`, `numeric`, `format` or `named`.
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "qmark" => Ok(Self::Qmark),
+            "numeric" => Ok(Self::Numeric),
+            "format" => Ok(Self::Format),
+            "named" => Ok(Self::Named),
+            _ => Err(invalid("the parameter style must be qmark, numeric, format or named")),
+        }
+    }
 }
 
 /// A parameter of a statement for another program's driver.
@@ -167,6 +186,14 @@ pub enum Param {
     Blob(bytes::Bytes),
 }
 
+/// The one delivery of an event that is not fanned out.
+struct Delivery<'a> {
+    lane: &'a str,
+    subscription: Option<&'a str>,
+    max_age: Duration,
+    settings: Option<bytes::Bytes>,
+}
+
 impl Outbox {
     /// Accepts an event: when this returns it is in one committed, synced transaction.
     ///
@@ -178,7 +205,7 @@ impl Outbox {
     pub async fn publish(&self, publication: impl Into<Publication>) -> Result<Published> {
         let publication = publication.into();
         publication.check()?;
-        let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
+        let id = publication.id();
         let batch = self.accept(&publication, &id, false)?;
         let published = stored(&publication, &id, self.store.write(batch).await?)?;
         self.wake.notify_waiters();
@@ -192,44 +219,59 @@ impl Outbox {
     pub async fn deliver(&self, endpoint: EndpointOptions, publication: impl Into<Publication>) -> Result<Published> {
         let publication = publication.into();
         publication.check()?;
-        let url = endpoint.url.clone();
         let given = Endpoint::from_options(endpoint.clone(), None)?;
-        let lane = format!("url:{}", given.id());
         self.guard.judge(given.target().url())?;
-        let settings = super::options::Settings::of_endpoint(endpoint);
-        let policy = settings.retry.clone().unwrap_or_else(|| self.options.retry.clone());
-        let sealed = self.vault.seal(&serde_json::to_vec(&(&url, &settings)).map_err(super::internal)?)?;
-        let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
-        let mut batch = self.accept(&publication, &id, true)?;
+        let lane = format!("url:{}", given.id());
+        let settings = Settings::new(endpoint);
         let (interval, burst) = settings.pace(self.options.delivery.rate_limit);
-        batch.push(super::lane_statement(&lane, interval, burst));
+        let delivery = Delivery {
+            lane: &lane,
+            subscription: None,
+            max_age: settings.retry().unwrap_or(&self.options.retry).age_limit(),
+            settings: Some(self.seal(&settings)?),
+        };
+        self.publish_one(&publication, delivery, vec![super::lane_statement(&lane, interval, burst)]).await
+    }
+
+    /// Accepts an event for one subscription, whatever its patterns are.
+    pub(super) async fn publish_to(&self, subscription: &str, event: Event) -> Result<Published> {
+        let delivery = Delivery {
+            lane: subscription,
+            subscription: Some(subscription),
+            max_age: self.options.retry.age_limit(),
+            settings: None,
+        };
+        self.publish_one(&event.into(), delivery, Vec::new()).await
+    }
+
+    /// Accepts an event together with its one delivery.
+    async fn publish_one(
+        &self,
+        publication: &Publication,
+        delivery: Delivery<'_>,
+        before: Vec<Statement>,
+    ) -> Result<Published> {
+        let id = publication.id();
+        let mut batch = self.accept(publication, &id, true)?;
+        batch.extend(before);
+        // Not where the id belongs to another event.
         batch.push(sql!(
-            "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, settings, ordering_key, status, attempts, tries, \
-             crashes, due_at, accepted_at, aged_from, expires_at) \
-             SELECT $1, seq, type, $2, $3, ordering_key, 'pending', 0, 0, 0, due_at, accepted_at, due_at, due_at + $4 \
-             FROM {p}events WHERE id = $5 AND digest = $6 ON CONFLICT (event_seq, lane) DO NOTHING",
+            "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, subscription, settings, ordering_key, status, \
+             attempts, tries, crashes, due_at, accepted_at, aged_from, expires_at) \
+             SELECT $1, seq, type, $2, $3, $4, ordering_key, 'pending', 0, 0, 0, due_at, accepted_at, due_at, due_at + $5 \
+             FROM {p}events WHERE id = $6 AND digest = $7 ON CONFLICT (event_seq, lane) DO NOTHING",
             super::new_id("msg"),
-            &lane,
-            sealed,
-            super::milliseconds(policy.age_limit()),
+            delivery.lane,
+            delivery.subscription,
+            delivery.settings,
+            super::milliseconds(delivery.max_age),
             &id,
             publication.digest(),
         ));
-        batch.extend(super::lane_is_due(&lane));
-        let published = stored(&publication, &id, self.store.write(batch).await?)?;
+        batch.extend(super::lane_is_due(delivery.lane));
+        let published = stored(publication, &id, self.store.write(batch).await?)?;
         self.wake.notify_waiters();
         Ok(published)
-    }
-
-    /// One statement, with its parameters, that publishes an event inside a transaction of your own: the event is
-    /// accepted if and only if you commit. An id that the store has already changes nothing, whatever it came with.
-    ///
-    /// The first parameter is the event's id; an event without one gets it here.
-    ///
-    /// # Errors
-    /// `invalid_config` for a field that is empty or too long.
-    pub fn publish_statement(&self, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
-        statement(&self.store.render(INSERT), publication, style)
     }
 
     fn accept(&self, publication: &Publication, id: &str, fanned: bool) -> Result<Vec<Statement>> {
@@ -257,25 +299,39 @@ impl Outbox {
     }
 }
 
-/// The same as [`Outbox::publish_statement`], for a store that this process has not opened: a SQLite file is safe with one
-/// SQLite library in a process, and your own connection may have brought another. The outbox's tables must be there.
+/// One statement, with its parameters, that publishes an event inside a transaction of your own: the event is accepted if and
+/// only if you commit. An id that the store has already changes nothing, whatever it came with.
+///
+/// The first parameter is the event's id; an event without one gets it here. Without a style it is `numeric` for PostgreSQL
+/// and `qmark` for SQLite. The store is not opened, since a SQLite file is safe with one SQLite library in a process and
+/// your own connection may have brought another; its tables must be there.
 ///
 /// # Errors
 /// `invalid_config` for a URI that can not be, a store in memory, or a field that is empty or too long.
-pub fn publish_statement(uri: &str, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
-    statement(&crate::store::render_for(uri, INSERT)?, publication, style)
-}
-
-fn statement(insert: &str, publication: &Publication, style: ParamStyle) -> Result<(String, Vec<Param>)> {
+pub fn publish_statement(
+    uri: &str,
+    publication: &Publication,
+    style: Option<ParamStyle>,
+) -> Result<(String, Vec<Param>)> {
     publication.check()?;
-    let id = publication.event.id.as_deref().map_or_else(|| super::new_id("evt"), str::to_owned);
-    let params = publication.row(&id, false)?.into_iter().map(|value| match value {
+    let (sql, dialect) = crate::store::render_for(uri, INSERT)?;
+    let style = style.unwrap_or(match dialect {
+        Dialect::Sqlite => ParamStyle::Qmark,
+        Dialect::Postgres => ParamStyle::Numeric,
+    });
+    let params = publication.row(&publication.id(), false)?.into_iter().map(|value| match value {
         Value::Null => Param::Null,
         Value::Integer(number) => Param::Integer(number),
         Value::Text(text) => Param::Text(text),
         Value::Blob(bytes) => Param::Blob(bytes),
     });
-    Ok((spell(insert, style), params.collect()))
+    Ok((spell(&sql, style), params.collect()))
+}
+
+/// Whether the store's database works inside this process, as SQLite does: then a process that was forked must not use what
+/// its parent had opened.
+pub fn runs_in_process(uri: &str) -> bool {
+    crate::store::runs_in_process(uri)
 }
 
 /// Reads the answer of [`Outbox::accept`].
@@ -305,7 +361,7 @@ fn stored(publication: &Publication, id: &str, answer: Vec<Vec<Vec<Value>>>) -> 
     }
 }
 
-/// Writes the parameters as a driver wants them; each occurs once but the eleventh, which stands alone too.
+/// Writes the parameters as a driver wants them; each occurs once, in its order.
 fn spell(sql: &str, style: ParamStyle) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut letters = sql.chars().peekable();
@@ -339,12 +395,13 @@ mod tests {
     #[test]
     fn a_statement_needs_no_open_store() {
         let publication = Publication::new(Event::bytes("order.paid", "{}").unwrap().id("evt_1").unwrap());
-        let sqlite = publish_statement("sqlite:nowhere/a.db?prefix=app", &publication, ParamStyle::Qmark).unwrap();
-        assert!(sqlite.0.starts_with("INSERT INTO app_events"), "{}", sqlite.0);
+        let sqlite = publish_statement("sqlite:nowhere/a.db?prefix=app", &publication, None).unwrap();
+        assert!(sqlite.0.starts_with("INSERT INTO app_events") && sqlite.0.contains("(?, ?"), "{}", sqlite.0);
         assert_eq!((sqlite.1.len(), &sqlite.1[0]), (12, &Param::Text("evt_1".into())));
-        let postgres = publish_statement("postgres://nobody@nowhere/x", &publication, ParamStyle::Format).unwrap();
+        let postgres =
+            publish_statement("postgres://nobody@nowhere/x", &publication, Some(ParamStyle::Format)).unwrap();
         assert!(postgres.0.contains("clock_timestamp") && !postgres.0.contains('$'), "{}", postgres.0);
-        let error = publish_statement("memory:", &publication, ParamStyle::Qmark).unwrap_err();
+        let error = publish_statement("memory:", &publication, None).unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidConfig);
     }
 

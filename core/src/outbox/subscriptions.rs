@@ -5,15 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Outbox, from_json, internal,
+    LAST_EVENT, Outbox, from_json, internal,
     matching::Metadata,
-    new_id, not_found,
+    milliseconds, new_id, not_found,
     options::{KeySetting, Settings, SubscriptionOptions, check_name, metadata_json},
-    seconds,
+    seconds, with,
 };
 use crate::{
     Error, ErrorCode, Event, Result, Secret, Timestamp,
-    store::{Columns, Row, Statement, sql},
+    store::{Columns, Row, Statement, Value, sql, unreadable},
 };
 
 const COLUMNS: &str = "id, tenant, url, patterns, filters, description, status, reason, created_at, settings, version";
@@ -93,9 +93,11 @@ impl Outbox {
         self.store
             .write(vec![
                 sql!(
-                    "INSERT INTO {p}subscriptions (id, tenant, url, patterns, filters, description, settings, status, \
-                     enabled_after, created_at, version) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 'enabled', (SELECT COALESCE(max(seq), 0) FROM {p}events), {now}, 1)",
+                    format!(
+                        "INSERT INTO {{p}}subscriptions (id, tenant, url, patterns, filters, description, settings, max_age, \
+                         status, enabled_after, created_at, version) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enabled', {LAST_EVENT}, {{now}}, 1)"
+                    ),
                     &id,
                     tenant,
                     checked.url,
@@ -103,6 +105,7 @@ impl Outbox {
                     metadata_json(&options.filters),
                     options.description,
                     checked.settings,
+                    checked.max_age,
                 ),
                 checked.lane,
             ])
@@ -117,7 +120,7 @@ impl Outbox {
     pub async fn subscription(&self, id: &str) -> Result<Subscription> {
         let sql = format!("SELECT {COLUMNS} FROM {{p}}subscriptions WHERE id = $1");
         let row = self.store.read(sql!(sql, id)).await?.pop().ok_or_else(|| not_found("subscription", id))?;
-        Ok(read(row)?.0)
+        read(row)
     }
 
     /// The subscriptions of a tenant, or those without one, oldest first; at most 1,000, after the one with the id `after`.
@@ -133,7 +136,7 @@ impl Outbox {
              seq > COALESCE((SELECT seq FROM {{p}}subscriptions WHERE id = $2), 0) ORDER BY seq LIMIT 1000"
         );
         let rows = self.store.read(sql!(sql, tenant.unwrap_or_default(), after)).await?;
-        rows.into_iter().map(|row| Ok(read(row)?.0)).collect()
+        rows.into_iter().map(read).collect()
     }
 
     /// Puts other options in the place of all that the subscription had; without `secrets` it keeps its own.
@@ -141,12 +144,12 @@ impl Outbox {
     /// # Errors
     /// As [`subscribe`](Self::subscribe), and `not_found`.
     pub async fn update_subscription(&self, id: &str, mut options: SubscriptionOptions) -> Result<Subscription> {
-        let kept = if options.secrets.is_empty() { self.settings(id).await?.secrets } else { Vec::new() };
+        let kept = if options.secrets.is_empty() { self.settings(id).await?.keys } else { Vec::new() };
         options.secrets.extend(kept.iter().filter(|key| key.not_after.is_none()).map(|key| key.secret.clone()));
         let checked = self.check(id, &options)?;
         let changed = sql!(
             "UPDATE {p}subscriptions SET url = $2, patterns = $3, filters = $4, description = $5, settings = $6, \
-             tenant = $7, version = version + 1 WHERE id = $1 RETURNING id",
+             tenant = $7, max_age = $8, version = version + 1 WHERE id = $1 RETURNING id",
             id,
             checked.url,
             checked.patterns,
@@ -154,6 +157,7 @@ impl Outbox {
             options.description,
             checked.settings,
             options.tenant.as_deref().unwrap_or_default(),
+            checked.max_age,
         );
         self.changed(id, vec![changed, checked.lane]).await
     }
@@ -211,7 +215,7 @@ impl Outbox {
     /// # Errors
     /// `not_found`; every code of kind `store`.
     pub async fn disable(&self, id: &str, reason: &str) -> Result<Subscription> {
-        self.changed(id, disable(id, reason)).await
+        self.changed(id, disable_where(id, reason, "1 = 1", Vec::new()).into()).await
     }
 
     /// Puts a new secret first and lets the others sign too for `overlap`, so that the receiver can change over.
@@ -222,19 +226,18 @@ impl Outbox {
     pub async fn rotate_secret(&self, id: &str, secret: Option<&str>, overlap: Duration) -> Result<Secret> {
         let secret = secret.map_or_else(Secret::generate, Secret::parse)?;
         let mut settings = self.settings(id).await?;
-        let url = self.subscription(id).await?.url;
         let now = Timestamp::now()?;
         let end = now.plus_seconds(overlap.as_secs()).as_unix();
-        settings.secrets.retain(|key| key.not_after.is_none_or(|last| now.as_unix() <= last));
-        for key in &mut settings.secrets {
+        settings.keys.retain(|key| key.not_after.is_none_or(|last| now.as_unix() <= last));
+        for key in &mut settings.keys {
             key.not_after = Some(key.not_after.map_or(end, |last| last.min(end)));
         }
-        settings.secrets.insert(0, KeySetting::new(secret.expose())); // EXPOSE: the store keeps it, encrypted
-        if settings.secrets.len() > MAX_SECRETS {
+        settings.keys.insert(0, KeySetting::new(secret.expose())); // EXPOSE: the store keeps it, encrypted
+        if settings.keys.len() > MAX_SECRETS {
             return Err(Error::new(ErrorCode::InvalidConfig, "a subscription has at most 16 live secrets"));
         }
-        settings.endpoint(&url, id)?;
-        let sealed = self.vault.seal(&serde_json::to_vec(&settings).map_err(internal)?)?;
+        settings.endpoint(id)?;
+        let sealed = self.seal(&settings)?;
         let changed = sql!(
             "UPDATE {p}subscriptions SET settings = $2, version = version + 1 WHERE id = $1 RETURNING id",
             id,
@@ -250,8 +253,7 @@ impl Outbox {
     /// `not_found`; every code of kind `store`.
     pub async fn secrets(&self, id: &str) -> Result<Vec<Secret>> {
         let now = Timestamp::now()?.as_unix();
-        let live =
-            self.settings(id).await?.secrets.into_iter().filter(|key| key.not_after.is_none_or(|last| now <= last));
+        let live = self.settings(id).await?.keys.into_iter().filter(|key| key.not_after.is_none_or(|last| now <= last));
         live.map(|key| Secret::parse(key.secret)).collect()
     }
 
@@ -271,8 +273,8 @@ impl Outbox {
     /// `invalid_config` for a row whose key was not given; every code of kind `store`.
     pub async fn reencrypt(&self) -> Result<u64> {
         let mut count = 0;
-        for (table, key) in [("subscriptions", "id"), ("deliveries", "id")] {
-            let sql = format!("SELECT {key}, settings FROM {{p}}{table} WHERE settings IS NOT NULL");
+        for table in ["subscriptions", "deliveries"] {
+            let sql = format!("SELECT id, settings FROM {{p}}{table} WHERE settings IS NOT NULL");
             for row in self.store.read(sql!(sql)).await? {
                 let mut row = Columns::of(row);
                 let (id, sealed) = (row.text()?, row.blob()?);
@@ -281,7 +283,7 @@ impl Outbox {
                 }
                 let fresh = self.vault.seal(&self.vault.open(&sealed)?)?;
                 // One that was changed meanwhile is encrypted with the present key already.
-                let sql = format!("UPDATE {{p}}{table} SET settings = $2 WHERE {key} = $1 AND settings = $3");
+                let sql = format!("UPDATE {{p}}{table} SET settings = $2 WHERE id = $1 AND settings = $3");
                 self.store.change(sql!(sql, id, fresh, sealed)).await?;
                 count += 1;
             }
@@ -292,8 +294,15 @@ impl Outbox {
     async fn settings(&self, id: &str) -> Result<Settings> {
         let found = self.store.read(sql!("SELECT settings FROM {p}subscriptions WHERE id = $1", id)).await?.pop();
         let sealed = Columns::of(found.ok_or_else(|| not_found("subscription", id))?).blob()?;
-        let plain = self.vault.open(&sealed)?;
-        serde_json::from_slice(&plain).map_err(|_| crate::store::unreadable())
+        self.unseal(&sealed)
+    }
+
+    pub(super) fn seal(&self, settings: &Settings) -> Result<bytes::Bytes> {
+        self.vault.seal(&serde_json::to_vec(settings).map_err(internal)?)
+    }
+
+    pub(super) fn unseal(&self, sealed: &[u8]) -> Result<Settings> {
+        serde_json::from_slice(&self.vault.open(sealed)?).map_err(|_| unreadable())
     }
 
     /// Runs a batch whose first statement answers with the row that it changed.
@@ -308,14 +317,15 @@ impl Outbox {
         if let Some(tenant) = &options.tenant {
             check_name("tenant", tenant)?;
         }
-        let settings = options.settings();
-        let endpoint = settings.endpoint(&options.url, id)?;
+        let settings = Settings::new(options.endpoint());
+        let endpoint = settings.endpoint(id)?;
         self.guard.judge(endpoint.target().url())?;
         let (interval, burst) = settings.pace(self.options.delivery.rate_limit);
         Ok(Checked {
             url: endpoint.url().to_owned(),
             patterns: serde_json::to_string(&options.patterns()?).map_err(internal)?,
-            settings: self.vault.seal(&serde_json::to_vec(&settings).map_err(internal)?)?,
+            settings: self.seal(&settings)?,
+            max_age: settings.retry().map(|policy| milliseconds(policy.age_limit())),
             lane: super::lane_statement(id, interval, burst),
         })
     }
@@ -325,28 +335,31 @@ struct Checked {
     url: String,
     patterns: String,
     settings: bytes::Bytes,
+    max_age: Option<i64>,
     lane: Statement,
 }
 
-/// The statements that disable a subscription; the first answers with the row if it was not disabled before.
-pub(super) fn disable(id: &str, reason: &str) -> Vec<Statement> {
-    vec![
-        sql!(
-            "UPDATE {p}subscriptions SET disabled_after = COALESCE(disabled_after, (SELECT COALESCE(max(seq), 0) FROM {p}events)), \
-             status = 'disabled', \
-             reason = $2 WHERE id = $1 RETURNING id",
-            id,
-            reason
-        ),
-        active(id, false),
-    ]
+/// The statements that disable a subscription where the condition holds, which has its parameters from `$3` on; the first
+/// answers with the row.
+pub(super) fn disable_where(id: &str, reason: &str, condition: &str, params: Vec<Value>) -> [Statement; 2] {
+    let sql = format!(
+        "UPDATE {{p}}subscriptions SET disabled_after = COALESCE(disabled_after, {LAST_EVENT}), status = 'disabled', \
+         reason = $2 WHERE id = $1 AND {condition} RETURNING id"
+    );
+    let disabled = Statement { sql: sql.into(), params: with(vec![id.into(), reason.into()], params) };
+    let lane = sql!(
+        "UPDATE {p}lanes SET active = 0 WHERE id = $1 AND EXISTS \
+         (SELECT 1 FROM {p}subscriptions s WHERE s.id = $1 AND s.status = 'disabled')",
+        id
+    );
+    [disabled, lane]
 }
 
 fn active(id: &str, is: bool) -> Statement {
     sql!("UPDATE {p}lanes SET active = $2 WHERE id = $1", id, is)
 }
 
-fn read(row: Row) -> Result<(Subscription, bytes::Bytes)> {
+fn read(row: Row) -> Result<Subscription> {
     let mut row = Columns::of(row);
     let id = row.text()?;
     let tenant = Some(row.text()?).filter(|tenant| !tenant.is_empty());
@@ -361,6 +374,5 @@ fn read(row: Row) -> Result<(Subscription, bytes::Bytes)> {
     };
     let reason = row.optional_text()?;
     let created_at = seconds(row.integer()?);
-    let settings = row.blob()?;
-    Ok((Subscription { id, tenant, url, events, filters, description, status, reason, created_at }, settings))
+    Ok(Subscription { id, tenant, url, events, filters, description, status, reason, created_at })
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
+    future::Future,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -36,6 +37,8 @@ const MAX_CRASHES: i64 = 5;
 const GRACE: Duration = Duration::from_secs(25);
 /// How long it waits for the claim that it is in the midst of.
 const LAST_CLAIM: Duration = Duration::from_secs(5);
+/// How many endpoints are kept ready.
+const MOST_KNOWN: usize = 10_000;
 const CLEAN_UP: Duration = Duration::from_secs(60);
 /// How long a worker waits after its store has failed, at first and at most.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -101,6 +104,12 @@ struct Work {
     taken_at: Instant,
 }
 
+impl Work {
+    fn into_row(self) -> (Taken, Arc<str>) {
+        (self.taken, self.lane)
+    }
+}
+
 impl Worker {
     pub(super) fn new(outbox: Outbox, concurrency: usize) -> Result<Self> {
         if !(1..=65_536).contains(&concurrency) {
@@ -133,28 +142,18 @@ impl Worker {
     /// rest back. A store that fails is asked again, ever more slowly.
     ///
     /// # Errors
-    /// `closed` when the worker was stopped before.
-    pub async fn run(&self) -> Result<()> {
-        let mut stop = self.0.stop.subscribe();
-        if *stop.borrow() {
-            return Err(Error::new(ErrorCode::Closed, "this worker was stopped"));
-        }
-        {
-            let (stop_taking, stop_fanning) = (stop.clone(), stop.clone());
-            let taking = async { tokio::join!(self.0.keep_taking(stop_taking), self.0.keep_fanning_out(stop_fanning)) };
-            let others = async { tokio::join!(self.0.keep_leases(), self.0.keep_clean()) };
-            let overdue = async {
-                let _ = stop.wait_for(|stop| *stop).await;
-                tokio::time::sleep(LAST_CLAIM).await;
-            };
-            tokio::select! {
-                _ = taking => {}
-                _ = others => {}
-                () = overdue => {}
+    /// `closed` when the worker was stopped before this was called.
+    pub fn run(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let desk = Arc::clone(&self.0);
+        let stop = desk.stop.subscribe();
+        let was_stopped = *stop.borrow();
+        async move {
+            if was_stopped {
+                return Err(Error::new(ErrorCode::Closed, "this worker was stopped"));
             }
+            desk.run(stop).await;
+            Ok(())
         }
-        self.0.finish().await;
-        Ok(())
     }
 
     /// Works until nothing is due, and answers with the counts; for scripts and tests.
@@ -205,6 +204,24 @@ impl std::fmt::Debug for Worker {
 impl Desk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self: &Arc<Self>, mut stop: watch::Receiver<bool>) {
+        {
+            let (stop_taking, stop_fanning) = (stop.clone(), stop.clone());
+            let taking = async { tokio::join!(self.keep_taking(stop_taking), self.keep_fanning_out(stop_fanning)) };
+            let others = async { tokio::join!(self.keep_leases(), self.keep_clean()) };
+            let overdue = async {
+                let _ = stop.wait_for(|stop| *stop).await;
+                tokio::time::sleep(LAST_CLAIM).await;
+            };
+            tokio::select! {
+                _ = taking => {}
+                _ = others => {}
+                () = overdue => {}
+            }
+        }
+        self.finish().await;
     }
 
     /// Until it is told to stop, and never in the midst of a claim: what that holds would stay held.
@@ -353,7 +370,7 @@ impl Desk {
             // Another key may read it: it is no fault of the row.
             Err(error) if error.code() == ErrorCode::InvalidConfig => {
                 tracing::error!(%error, id = %taken.id, "a delivery can not be prepared");
-                self.let_go(&taken, &lane);
+                self.put_back([(taken, lane)], self.outbox.options.lease).await;
             }
             Err(error) => {
                 let number = u32::try_from(taken.attempts).unwrap_or(u32::MAX).saturating_add(1);
@@ -379,33 +396,35 @@ impl Desk {
 
     fn known(&self, taken: &Taken) -> Result<Known> {
         if let Some(sealed) = &taken.own_settings {
-            let plain = self.outbox.vault.open(sealed)?;
-            let (url, settings): (String, Settings) = serde_json::from_slice(&plain).map_err(|_| unreadable())?;
-            return self.make(&url, &settings, &taken.lane);
+            return self.make(&self.outbox.unseal(sealed)?, &taken.lane);
         }
         if let Some((version, known)) = self.state().endpoints.get(&taken.lane) {
             if *version == taken.version {
                 return Ok(known.clone());
             }
         }
-        let (Some(url), Some(sealed)) = (&taken.url, &taken.settings) else {
+        let Some(sealed) = &taken.settings else {
             return Err(Error::new(ErrorCode::NotFound, "the subscription is gone"));
         };
-        let settings = serde_json::from_slice(&self.outbox.vault.open(sealed)?).map_err(|_| unreadable())?;
-        let known = self.make(url, &settings, &taken.lane)?;
-        self.state().endpoints.insert(taken.lane.clone(), (taken.version, known.clone()));
+        let known = self.make(&self.outbox.unseal(sealed)?, &taken.lane)?;
+        let mut state = self.state();
+        if state.endpoints.len() >= MOST_KNOWN {
+            state.endpoints.clear();
+        }
+        state.endpoints.insert(taken.lane.clone(), (taken.version, known.clone()));
         Ok(known)
     }
 
-    fn make(&self, url: &str, settings: &Settings, lane: &str) -> Result<Known> {
-        let endpoint = settings.endpoint(url, lane)?;
-        let policy = settings.retry.clone().unwrap_or_else(|| self.outbox.options.retry.clone());
+    fn make(&self, settings: &Settings, lane: &str) -> Result<Known> {
+        let endpoint = settings.endpoint(lane)?;
+        let policy = settings.retry().unwrap_or(&self.outbox.options.retry).clone();
         Ok(Known { endpoint, policy })
     }
 
     /// Starts the attempts whose turn it is.
     fn start_what_may(self: &Arc<Self>) {
         let now = Instant::now();
+        let mut late = Vec::new();
         let mut state = self.state();
         while state.tasks.try_join_next().is_some() {}
         while let Some((slot, _)) = state.lanes.next(now) {
@@ -422,11 +441,15 @@ impl Desk {
             if ends.is_none_or(|end| now + timeout > end) {
                 // By the time it were finished, another worker could have it.
                 state.lanes.release(slot, now);
-                state.count_out(&work.taken.claim, &work.lane);
+                late.push((work.taken, work.lane));
                 continue;
             }
             let desk = Arc::clone(self);
             state.tasks.spawn(async move { desk.attempt(work, slot).await });
+        }
+        if !late.is_empty() {
+            let desk = Arc::clone(self);
+            state.tasks.spawn(async move { desk.put_back(late, Duration::ZERO).await });
         }
     }
 
@@ -453,13 +476,13 @@ impl Desk {
             let until = self.state().lanes.not_before(lane);
             pause = pause.max(until.map(|until| until.saturating_duration_since(Instant::now())));
             self.state().lanes.set_due(lane, None, Instant::now());
-            self.put_back(left).await;
+            self.put_back(left.into_iter().map(Work::into_row), Duration::ZERO).await;
         }
         self.write_down(work.taken, &work.lane, attempt, decision, pause).await;
         self.start_what_may();
     }
 
-    /// Writes an outcome, again and again while the store fails, as long as the row is this worker's.
+    /// Writes an outcome, again and again while the store fails, for as long as a lease.
     async fn write_down(
         &self,
         taken: Taken,
@@ -469,6 +492,8 @@ impl Desk {
         pause: Option<Duration>,
     ) {
         let claim = Arc::clone(&taken.claim);
+        // Whatever extends the lease meanwhile: a write that can not succeed must not be tried for ever.
+        let give_up = Instant::now() + self.outbox.options.lease;
         let outcome = Outcome {
             seq: taken.seq,
             id: taken.id,
@@ -487,8 +512,7 @@ impl Desk {
             match self.outbox.record(&outcome).await {
                 Ok(written) => break written,
                 Err(error) => {
-                    let is_ours = self.state().leases.get(&claim).is_some_and(|(end, _)| Instant::now() < *end);
-                    if !is_ours {
+                    if Instant::now() >= give_up {
                         tracing::warn!(%error, id = %outcome.id, "an outcome could not be written; the delivery is made again");
                         break false;
                     }
@@ -509,32 +533,26 @@ impl Desk {
         self.room.notify_waiters();
     }
 
-    /// Forgets a row without a word; it is due again when its lease ends.
-    fn let_go(&self, taken: &Taken, lane: &Arc<str>) {
-        self.state().count_out(&taken.claim, lane);
-    }
-
-    /// Gives rows back that have not been attempted.
-    async fn put_back(&self, rows: impl IntoIterator<Item = Work>) {
+    /// Gives rows back that have not been attempted; they are due again after so long.
+    async fn put_back(&self, rows: impl IntoIterator<Item = (Taken, Arc<str>)>, after: Duration) {
         let rows: Vec<_> = rows.into_iter().collect();
-        let given: Vec<_> =
-            rows.iter().map(|work| (work.taken.seq, Arc::clone(&work.taken.claim), work.taken.lane.clone())).collect();
-        if !given.is_empty() {
-            if let Err(error) = self.outbox.put_back(&given).await {
-                tracing::warn!(%error, "rows were not given back; they are due when their lease ends");
-            }
+        if rows.is_empty() {
+            return;
         }
-        for work in rows {
-            self.let_go(&work.taken, &work.lane);
+        if let Err(error) = self.outbox.put_back(rows.iter().map(|(taken, _)| taken), after).await {
+            tracing::warn!(%error, "rows were not given back; they are due when their lease ends");
         }
+        let mut state = self.state();
+        for (taken, lane) in &rows {
+            state.count_out(&taken.claim, lane);
+        }
+        drop(state);
+        self.room.notify_waiters();
     }
 
     async fn finish(&self) {
-        let waiting: Vec<_> = {
-            let mut state = self.state();
-            std::mem::take(&mut state.waiting).into_values().flatten().collect()
-        };
-        self.put_back(waiting).await;
+        let waiting = std::mem::take(&mut self.state().waiting);
+        self.put_back(waiting.into_values().flatten().map(Work::into_row), Duration::ZERO).await;
         let wait = async {
             loop {
                 let room = self.room.notified();

@@ -94,18 +94,14 @@ impl Store {
         self.database.read(self.in_dialect(statement)).await
     }
 
-    /// The text of a statement as another program would run it.
-    pub(crate) fn render(&self, sql: &str) -> String {
-        self.database.dialect().render(sql, &self.prefix)
-    }
-
     fn in_dialect(&self, statement: Statement) -> Statement {
-        Statement { sql: self.render(&statement.sql).into(), params: statement.params }
+        let sql = self.database.dialect().render(&statement.sql, &self.prefix);
+        Statement { sql: sql.into(), params: statement.params }
     }
 }
 
 /// The text of a statement as another program would run it on the store that the URI names, which is not opened.
-pub(crate) fn render_for(uri: &str, sql: &str) -> Result<String> {
+pub(crate) fn render_for(uri: &str, sql: &str) -> Result<(String, Dialect)> {
     let place = uri::parse(uri)?;
     let dialect = match place.kind {
         uri::Kind::Memory => return Err(invalid("a store in memory has no other connections")),
@@ -116,7 +112,11 @@ pub(crate) fn render_for(uri: &str, sql: &str) -> Result<String> {
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         _ => return Err(no_such_store()),
     };
-    Ok(dialect.render(sql, &place.prefix))
+    Ok((dialect.render(sql, &place.prefix), dialect))
+}
+
+pub(crate) fn runs_in_process(uri: &str) -> bool {
+    uri::parse(uri).is_ok_and(|place| !matches!(place.kind, uri::Kind::Postgres(_)))
 }
 
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]

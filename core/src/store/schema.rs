@@ -12,7 +12,7 @@ const VERSION: i64 = 1;
 const FIRST: [&str; 13] = [
     "CREATE TABLE IF NOT EXISTS {p}subscriptions (
         seq {key}, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, url TEXT NOT NULL, patterns TEXT NOT NULL,
-        filters TEXT NOT NULL, description TEXT, settings {blob} NOT NULL, status TEXT NOT NULL, reason TEXT,
+        filters TEXT NOT NULL, description TEXT, settings {blob} NOT NULL, max_age BIGINT, status TEXT NOT NULL, reason TEXT,
         enabled_after BIGINT NOT NULL, disabled_after BIGINT, created_at BIGINT NOT NULL, version BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS {p}subscriptions_tenant ON {p}subscriptions (tenant, seq)",
     "CREATE TABLE IF NOT EXISTS {p}events (
@@ -36,7 +36,7 @@ const FIRST: [&str; 13] = [
         WHERE finished_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS {p}deliveries_expiry ON {p}deliveries (expires_at) WHERE status = 'pending'",
     "CREATE TABLE IF NOT EXISTS {p}attempts (
-        seq {key}, delivery BIGINT NOT NULL, number BIGINT NOT NULL, record TEXT NOT NULL)",
+        seq {key}, delivery BIGINT NOT NULL, claim TEXT NOT NULL, number BIGINT NOT NULL, record TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS {p}attempts_delivery ON {p}attempts (delivery, seq)",
 ];
 
