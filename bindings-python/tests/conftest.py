@@ -119,3 +119,25 @@ def refused(code: str, kind: type[hookseal.WebhookError]) -> Iterator[pytest.Exc
         yield info
     assert type(info.value) is kind
     assert info.value.code == code, info.value
+
+
+FORKING = """
+import os, signal, sys, threading, warnings
+import hookseal
+
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # from 3.12 on, for any fork
+
+def child(work):
+    # Runs work in a forked child, which is killed when it hangs.
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            signal.alarm(20)
+            work()
+            status = 0
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""

@@ -10,31 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Sink, run_child
+from conftest import FORKING, Sink, run_child
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 
 
-FORKS = """
-import os, signal, sys, threading, warnings
-import hookseal
-
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # from 3.12 on, for any fork
-
-def child(work):
-    # Runs work in a forked child, which is killed when it hangs.
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.alarm(20)
-            work()
-            status = 0
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
+FORKS = f"""{FORKING}
 endpoint = hookseal.Endpoint(sys.argv[1], secrets=["whsec_demo"])
 sender = hookseal.Sender(allow_private=True)
 """

@@ -19,7 +19,7 @@ from typing import Any
 
 import hookseal
 import pytest
-from conftest import Sink, refused, run_child
+from conftest import FORKING, Sink, refused, run_child
 from hookseal import AsyncOutbox, ConfigError, Endpoint, Outbox, RetryPolicy, StoreError, Verifier, WebhookError
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -567,23 +567,6 @@ print("ok")
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_sqlite_is_used_on_one_side_of_a_fork(tmp_path: Path) -> None:
     code = """
-import os, signal, sys, warnings
-import hookseal
-
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # from 3.12 on, for any fork
-
-def child(work):
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.alarm(20)
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
 def used():
     with hookseal.Outbox(sys.argv[1]) as outbox:
         outbox.publish("a.b", {})
@@ -608,5 +591,5 @@ used()
 assert made.status().events_waiting == 3
 print("ok")
 """
-    done = run_child(code, f"sqlite:{tmp_path / 'outbox.db'}")
+    done = run_child(FORKING + code, f"sqlite:{tmp_path / 'outbox.db'}")
     assert done.stdout == "ok\n", done.stderr

@@ -4,6 +4,7 @@
 
 mod courier;
 mod harness;
+mod outbox;
 mod seal;
 mod vectors;
 mod wrong_use;
