@@ -10,7 +10,7 @@ use crate::{
     Result, Status,
     encoding::encode_hex,
     retry::Reason,
-    store::{Columns, Row, Statement, Value, invalid, sql, unreadable},
+    store::{Columns, Row, Statement, Value, crash_point, invalid, sql, unreadable},
 };
 
 const COLUMNS: &str = "d.seq, d.id, e.id, d.event_type, d.subscription, d.status, d.reason, d.attempts, d.due_at, \
@@ -241,6 +241,7 @@ impl Outbox {
                     delete(format!("DELETE FROM {{p}}deliveries WHERE seq IN ({list}) AND {condition} RETURNING seq")),
                 ])
                 .await?;
+            crash_point!("clean_up.portion");
             count += answers[1].len() as u64;
             if answers[1].is_empty() {
                 return Ok(count);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Columns, Row, Statement, sql},
+    store::{Columns, Row, Statement, crash_point, sql},
 };
 
 /// How many events are fanned out in one go, and how many subscriptions are read at once.
@@ -49,6 +49,7 @@ impl Outbox {
             sql!("SELECT seq, type, metadata, tenant, reached FROM {p}events WHERE claim = $1 ORDER BY seq", &*claim),
         ];
         let rows = self.store.write(batch).await?.pop().unwrap_or_default();
+        crash_point!("fan_out.claimed");
         let events = rows.into_iter().map(event).collect::<Result<Vec<_>>>()?;
         let found = !events.is_empty();
         let mut by_place: BTreeMap<(String, i64), Vec<Event>> = BTreeMap::new();
@@ -93,6 +94,7 @@ impl Outbox {
             }
             batch.extend(lanes.into_iter().flat_map(|lane| lane_is_due(lane)));
             self.store.write(batch).await?;
+            crash_point!("fan_out.page");
             if is_last {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Result, Timestamp,
     encoding::encode_hex,
-    store::{Columns, Dialect, Statement, Value, invalid, sql},
+    store::{Columns, Dialect, Statement, Value, crash_point, invalid, sql},
 };
 
 const INSERT: &str = "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, idempotency_key, \
@@ -208,6 +208,7 @@ impl Outbox {
         let id = publication.id();
         let batch = self.accept(&publication, &id, false)?;
         let published = stored(&publication, &id, self.store.write(batch).await?)?;
+        crash_point!("publish.committed");
         self.wake.notify_waiters();
         Ok(published)
     }

@@ -23,7 +23,7 @@ use crate::{
     Attempt, Endpoint, Error, ErrorCode, Result, RetryPolicy, Timestamp,
     engine::{CircuitChange, Engine, Finish, LaneId, Lanes, Shipment, Slot, Slots},
     retry::{Decision, Reason, decide},
-    store::unreadable,
+    store::{crash_point, unreadable},
 };
 
 /// How many attempts to one endpoint this worker makes at once, and how many to one that is not known to be quick.
@@ -319,6 +319,7 @@ impl Desk {
         }
         let claim: Arc<str> = new_id("claim").into();
         let held = self.outbox.hold_lanes(&claim, room, &full).await?;
+        crash_point!("claim.held");
         if held.is_empty() {
             return Ok(false);
         }
@@ -334,6 +335,7 @@ impl Desk {
             .collect();
         let until = Instant::now() + self.outbox.options.lease;
         let taken = self.outbox.take(&claim, &lanes).await?;
+        crash_point!("claim.taken");
         let took = !taken.is_empty();
         if took {
             self.state().leases.insert(Arc::clone(&claim), (until, taken.len()));
@@ -456,6 +458,7 @@ impl Desk {
     async fn attempt(self: Arc<Self>, work: Work, slot: Slot) {
         let number = u32::try_from(work.taken.attempts).unwrap_or(u32::MAX).saturating_add(1);
         let (attempt, outcome) = self.engine.attempt(&work.shipment, number).await;
+        crash_point!("attempt.answered");
         let mut hasher = DefaultHasher::new();
         work.taken.id.hash(&mut hasher);
         let tries = u32::try_from(work.taken.tries).unwrap_or(u32::MAX).saturating_add(1);
@@ -520,6 +523,7 @@ impl Desk {
                 }
             }
         };
+        crash_point!("outcome.written");
         let mut state = self.state();
         state.counts.attempts += 1;
         match (written, decision) {

@@ -3,6 +3,8 @@
 //! A store runs batches of SQL statements, each batch in one durable transaction, and knows nothing of
 //! webhooks. The statements are the same for every store; [`Dialect`] has the few words that differ.
 
+#[cfg(feature = "crash-points")]
+pub(crate) mod crash;
 mod dialect;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -191,6 +193,15 @@ impl<T: Into<Value>> From<Option<T>> for Value {
         value.map_or(Self::Null, Into::into)
     }
 }
+
+/// Names a moment at which the tests end the process; nothing in any other build.
+macro_rules! crash_point {
+    ($name:literal) => {
+        #[cfg(feature = "crash-points")]
+        $crate::store::crash::pass($name)
+    };
+}
+pub(crate) use crash_point;
 
 /// Takes a row apart, column by column.
 pub(crate) struct Columns(std::vec::IntoIter<Value>);

@@ -16,7 +16,7 @@ use tokio_postgres::{
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{Answer, Database, Dialect, Row, Statement, Value, invalid};
+use super::{Answer, Database, Dialect, Row, Statement, Value, crash_point, invalid};
 use crate::{Error, ErrorCode, Result, transport};
 
 const CONNECTIONS: usize = 8;
@@ -140,6 +140,7 @@ impl Pool {
             answers.push(Box::pin(query(client, statement)));
         }
         answers.push(plain("COMMIT"));
+        crash_point!("commit.before");
         // The first poll of each sends it, in this order.
         let mut early: Vec<Option<PgResult<Vec<Row>>>> = poll_fn(|context| {
             let polled = answers.iter_mut().map(|answer| match answer.as_mut().poll(context) {
@@ -149,6 +150,7 @@ impl Pool {
             Poll::Ready(polled.collect())
         })
         .await;
+        crash_point!("commit.sent");
         let mut found = Vec::with_capacity(answers.len());
         let mut failed = None;
         for (answer, early) in answers.into_iter().zip(&mut early) {
@@ -170,6 +172,7 @@ impl Pool {
             }
             return Err(error);
         }
+        crash_point!("commit.after");
         self.give_back(lease).await;
         found.pop();
         found.remove(0);

@@ -14,7 +14,7 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::{Answer, Database, Dialect, Row, Statement, Value, invalid};
+use super::{Answer, Database, Dialect, Row, Statement, Value, crash_point, invalid};
 use crate::{Error, ErrorCode, Result};
 
 /// How long a lock of another process is waited for.
@@ -151,7 +151,9 @@ fn write_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Result<
         step("RELEASE batch").map_err(|error| failure(&error))?;
         results.push(result.map_err(|error| failure(&error)));
     }
+    crash_point!("commit.before");
     transaction.commit().map_err(|error| failure(&error))?;
+    crash_point!("commit.after");
     Ok(results)
 }
 
