@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import http.server
 import itertools
 import json
 import os
@@ -17,46 +16,13 @@ import pathlib
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import typing
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+import parts
+
 WORK = ["--lease", "1500ms", "--poll", "50ms", "--timeout", "1s", "--concurrency", "16"]
 PATIENCE = 120  # seconds until everything that is left has to be delivered
-
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    """Takes nineteen of twenty first attempts, and every later one."""
-
-    protocol_version = "HTTP/1.1"
-    lock = threading.Lock()
-    arrived: typing.ClassVar[collections.Counter[str]] = collections.Counter()  # delivery ids whose answer was 204
-    events: typing.ClassVar[set[str]] = set()
-    chance = random.Random(7)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        with self.lock:
-            fails = self.headers["x-webhook-attempt"] == "1" and self.chance.random() < 0.05
-            if not fails:
-                self.arrived[self.headers["x-webhook-id"]] += 1
-                self.events.add(json.loads(body)["id"])
-        self.send_response(500 if fails else 204)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A worker that is killed resets its connections."""
 
 
 class Soak:
@@ -66,7 +32,7 @@ class Soak:
         self.acknowledged: set[str] = set()
         self.numbers = itertools.count()
         self.kills: collections.Counter[str] = collections.Counter()
-        self.environment = dict(os.environ, HOOKSEAL_ENCRYPTION_KEY=KEY)
+        self.environment = dict(os.environ, HOOKSEAL_ENCRYPTION_KEY=parts.KEY)
         self.environment.pop("HOOKSEAL_SECRET", None)
 
     def command(self, *words: str) -> list[str]:
@@ -119,30 +85,10 @@ class Soak:
             process.wait(30)
         feeder.join(30)
         for _, process in victims:
-            for stream in (process.stdin, process.stdout):
-                with contextlib.suppress(BrokenPipeError, OSError):
-                    stream.close()
+            parts.close(process)
 
     def cut_postgres(self) -> bool:
-        home, folder = os.environ.get("HOOKSEAL_TEST_POSTGRES_HOME"), os.environ.get("HOOKSEAL_TEST_POSTGRES_BIN")
-        if not self.store.startswith("postgres") or not home or not folder:
-            return False
-        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        restart = [
-            *user,
-            f"{folder}/pg_ctl",
-            "-D",
-            f"{home}/data",
-            "-m",
-            "immediate",
-            "-s",
-            "-w",
-            "-l",
-            f"{home}/log",
-            "restart",
-        ]
-        subprocess.run(restart, check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return True
+        return self.store.startswith("postgres") and parts.postgres_control("-m", "immediate", "restart")
 
     def finish(self) -> dict:
         """Lets a worker that nobody kills do the rest."""
@@ -168,24 +114,16 @@ def main() -> int:
     options.add_argument("--store", choices=["sqlite", "postgres"], required=True)
     given = options.parse_args()
 
-    server = Server(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/"
-    with tempfile.TemporaryDirectory() as folder:
-        if given.store == "sqlite":
-            store = f"sqlite:{folder}/outbox.db"
-        else:
-            base = os.environ["HOOKSEAL_TEST_POSTGRES"]
-            store = f"{base}{'&' if '?' in base else '?'}prefix=soak{os.getpid()}"
+    receiver = parts.Receiver(fails=0.05)
+    with parts.store(given.store, "soak") as store:
         soak = Soak(given.program, store, given.seed)
-        soak.ask("subscribe", url, "--secret", SECRET)
+        soak.ask("subscribe", receiver.url, "--secret", parts.SECRET)
         for _ in range(given.rounds):
             soak.round()
         status = soak.finish()
 
-    lost = soak.acknowledged - Receiver.events
-    duplicates = sum(count - 1 for count in Receiver.arrived.values())
-    unacknowledged = len(Receiver.events - soak.acknowledged)
+    lost = soak.acknowledged - receiver.events
+    unacknowledged = len(receiver.events - soak.acknowledged)
     killed = ", ".join(f"{count} {name}" for name, count in sorted(soak.kills.items()))
     print(f"{given.store}: {given.rounds} rounds (seed {given.seed}); killed: {killed}")
     print(
@@ -193,7 +131,7 @@ def main() -> int:
         f"pending {status['pending']}, waiting {status['events_waiting']}"
     )
     print(
-        f"  arrived twice or more: {duplicates} (a worker died between answer and record); "
+        f"  arrived twice or more: {receiver.duplicates} (a worker died between answer and record); "
         f"arrived without an acknowledgement: {unacknowledged} (a publisher died between commit and answer)"
     )
     accounted = (
