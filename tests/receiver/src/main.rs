@@ -25,18 +25,27 @@ use crate::{
     tls::{Port, Ports},
 };
 
+const PEM: &str = "application/x-pem-file";
+
 struct Receiver {
     scenarios: Scenarios,
     records: Records,
     /// The root certificate of the TLS ports, as PEM.
     root: String,
+    /// A certificate of that root and its private key, as one PEM text.
+    identity: String,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_args()?;
     let ports = Ports::new()?;
-    let receiver = Arc::new(Receiver { scenarios: options.scenarios, records: Records::default(), root: ports.root });
+    let receiver = Arc::new(Receiver {
+        scenarios: options.scenarios,
+        records: Records::default(),
+        root: ports.root,
+        identity: ports.identity,
+    });
     let mut tls = BTreeMap::new();
     for (name, port) in ports.all {
         let listener = Port::bind().await?;
@@ -82,7 +91,8 @@ impl Receiver {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["records", run]) => connection.write_json(200, &self.records.of_run(run)).await,
-            ("GET", ["root.pem"]) => connection.write_whole(200, "application/x-pem-file", self.root.as_bytes()).await,
+            ("GET", ["root.pem"]) => connection.write_whole(200, PEM, self.root.as_bytes()).await,
+            ("GET", ["identity.pem"]) => connection.write_whole(200, PEM, self.identity.as_bytes()).await,
             ("GET", ["sink"]) => connection.write_json(200, &self.records.sunk()).await,
             (_, ["sink", ..]) => {
                 self.records.sink();

@@ -24,10 +24,11 @@ pub(crate) enum Port {
     Stalls,
 }
 
-/// The ports by name, and the root certificate behind most of them.
+/// The ports by name, the root certificate behind most of them, and a certificate of it with its private key for tests.
 pub(crate) struct Ports {
     pub(crate) all: Vec<(&'static str, Port)>,
     pub(crate) root: String,
+    pub(crate) identity: String,
 }
 
 impl Ports {
@@ -51,7 +52,9 @@ impl Ports {
             ("refuses", Port::Refuses),
             ("stalls", Port::Stalls),
         ];
-        Ok(Self { all, root: authority.pem })
+        let (certificate, key) = authority.sign(&local()?)?;
+        let identity = certificate.pem() + &key.serialize_pem();
+        Ok(Self { all, root: authority.pem, identity })
     }
 }
 
@@ -89,6 +92,11 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), pem: certificate.pem(), certificate })
     }
 
+    fn sign(&self, params: &CertificateParams) -> Outcome<(rcgen::Certificate, KeyPair)> {
+        let key = KeyPair::generate()?;
+        Ok((params.signed_by(&key, &self.issuer)?, key))
+    }
+
     fn server(&self, params: &CertificateParams, asks_for_clients: bool) -> Outcome<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder =
@@ -101,8 +109,7 @@ impl Authority {
         } else {
             builder.with_no_client_auth()
         };
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
+        let (certificate, key) = self.sign(params)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok(builder.with_single_cert(vec![certificate.der().clone()], key)?)
     }
