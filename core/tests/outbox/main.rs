@@ -1,0 +1,8 @@
+//! The outbox's promises, and what becomes of them when things fail, on every store that is there.
+
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "says what was skipped")]
+
+mod kit;
+mod promises;
