@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookseal::{Key, KeyRing, KeyStats, Scheme, Secret};
+use hookseal::{Key, KeyRing, KeyStats, Scheme, Secret, outbox::text_for_store};
 
 use crate::{
     convert::{timestamp, timestamp_or_now},
@@ -67,6 +67,11 @@ impl NativeSecret {
     pub fn expose(&self) -> String {
         self.0.expose().to_owned() // EXPOSE: the caller asked for it by this name
     }
+
+    /// `outbox::text_for_store`.
+    pub fn text_for_store(&self) -> Result<String, NativeError> {
+        Ok(text_for_store(&self.0)?.to_owned())
+    }
 }
 
 /// A scheme.
@@ -100,6 +105,11 @@ impl NativeScheme {
     /// `Scheme::source`.
     pub fn source(&self) -> String {
         self.0.source().to_owned()
+    }
+
+    /// `Scheme::to_json`.
+    pub fn document(&self) -> String {
+        self.0.to_json().to_owned()
     }
 
     /// `Scheme::signs_url`.

@@ -8,6 +8,7 @@ pub mod convert;
 pub mod diagnose;
 pub mod error;
 pub mod keys;
+pub mod outbox;
 mod packed;
 pub mod runtime;
 pub mod send;

@@ -293,6 +293,11 @@ uint64_t uniffi_hookseal_swift_fn_constructor_nativescheme_from_json(RustBuffer 
 uint64_t uniffi_hookseal_swift_fn_constructor_nativescheme_named(RustBuffer name, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_DOCUMENT
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_DOCUMENT
+RustBuffer uniffi_hookseal_swift_fn_method_nativescheme_document(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_HEADER_NAMES
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESCHEME_HEADER_NAMES
 RustBuffer uniffi_hookseal_swift_fn_method_nativescheme_header_names(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -372,6 +377,71 @@ uint64_t uniffi_hookseal_swift_fn_constructor_nativesecret_utf8(RustBuffer text,
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESECRET_EXPOSE
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESECRET_EXPOSE
 RustBuffer uniffi_hookseal_swift_fn_method_nativesecret_expose(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESECRET_TEXT_FOR_STORE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVESECRET_TEXT_FOR_STORE
+RustBuffer uniffi_hookseal_swift_fn_method_nativesecret_text_for_store(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEOUTBOX
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEOUTBOX
+uint64_t uniffi_hookseal_swift_fn_clone_nativeoutbox(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FREE_NATIVEOUTBOX
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FREE_NATIVEOUTBOX
+void uniffi_hookseal_swift_fn_free_nativeoutbox(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CALL
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CALL
+uint64_t uniffi_hookseal_swift_fn_method_nativeoutbox_call(uint64_t ptr, RustBuffer method, RustBuffer params, uint64_t wait
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CLOSE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CLOSE
+void uniffi_hookseal_swift_fn_method_nativeoutbox_close(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_PUBLISH
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_PUBLISH
+uint64_t uniffi_hookseal_swift_fn_method_nativeoutbox_publish(uint64_t ptr, RustBuffer payload, RustBuffer options, uint64_t wait
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_WORKER
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_WORKER
+uint64_t uniffi_hookseal_swift_fn_method_nativeoutbox_worker(uint64_t ptr, uint64_t concurrency, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEWORKER
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEWORKER
+uint64_t uniffi_hookseal_swift_fn_clone_nativeworker(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FREE_NATIVEWORKER
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FREE_NATIVEWORKER
+void uniffi_hookseal_swift_fn_free_nativeworker(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_COUNTS
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_COUNTS
+RustBuffer uniffi_hookseal_swift_fn_method_nativeworker_counts(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_RUN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_RUN
+uint64_t uniffi_hookseal_swift_fn_method_nativeworker_run(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_RUN_UNTIL_IDLE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_RUN_UNTIL_IDLE
+uint64_t uniffi_hookseal_swift_fn_method_nativeworker_run_until_idle(uint64_t ptr, uint64_t wait
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEWORKER_STOP
+void uniffi_hookseal_swift_fn_method_nativeworker_stop(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CLONE_NATIVEWAIT
@@ -599,6 +669,16 @@ RustBuffer uniffi_hookseal_swift_fn_func_retry_plan(RustBuffer policy, double ou
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_SCHEME_NAMES
 RustBuffer uniffi_hookseal_swift_fn_func_scheme_names(RustCallStatus *_Nonnull out_status
     
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OPEN_OUTBOX
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OPEN_OUTBOX
+uint64_t uniffi_hookseal_swift_fn_func_open_outbox(RustBuffer uri, RustBuffer options, uint64_t wait
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OUTBOX_STATEMENT
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OUTBOX_STATEMENT
+RustBuffer uniffi_hookseal_swift_fn_func_outbox_statement(RustBuffer uri, RustBuffer payload, RustBuffer options, RustBuffer style, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_HOOKSEAL_SWIFT_RUSTBUFFER_ALLOC
@@ -879,6 +959,18 @@ uint16_t uniffi_hookseal_swift_checksum_func_scheme_names(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OPEN_OUTBOX
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OPEN_OUTBOX
+uint16_t uniffi_hookseal_swift_checksum_func_open_outbox(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OUTBOX_STATEMENT
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OUTBOX_STATEMENT
+uint16_t uniffi_hookseal_swift_checksum_func_outbox_statement(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEKEYRING_REVOKE
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEKEYRING_REVOKE
 uint16_t uniffi_hookseal_swift_checksum_method_nativekeyring_revoke(void
@@ -894,6 +986,12 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativekeyring_rotate(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEKEYRING_STATS
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEKEYRING_STATS
 uint16_t uniffi_hookseal_swift_checksum_method_nativekeyring_stats(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_DOCUMENT
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESCHEME_DOCUMENT
+uint16_t uniffi_hookseal_swift_checksum_method_nativescheme_document(void
     
 );
 #endif
@@ -930,6 +1028,60 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativescheme_summary(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESECRET_EXPOSE
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESECRET_EXPOSE
 uint16_t uniffi_hookseal_swift_checksum_method_nativesecret_expose(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESECRET_TEXT_FOR_STORE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVESECRET_TEXT_FOR_STORE
+uint16_t uniffi_hookseal_swift_checksum_method_nativesecret_text_for_store(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CALL
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CALL
+uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_call(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CLOSE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CLOSE
+uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_close(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_PUBLISH
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_PUBLISH
+uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_publish(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_WORKER
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_WORKER
+uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_worker(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_COUNTS
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_COUNTS
+uint16_t uniffi_hookseal_swift_checksum_method_nativeworker_counts(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_RUN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_RUN
+uint16_t uniffi_hookseal_swift_checksum_method_nativeworker_run(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_RUN_UNTIL_IDLE
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_RUN_UNTIL_IDLE
+uint16_t uniffi_hookseal_swift_checksum_method_nativeworker_run_until_idle(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEWORKER_STOP
+uint16_t uniffi_hookseal_swift_checksum_method_nativeworker_stop(void
     
 );
 #endif

@@ -33,3 +33,42 @@ func timeInterval(_ duration: Duration) -> TimeInterval {
 func invalidConfig(_ message: String) -> WebhookError {
     WebhookError(code: .invalidConfig, kind: .configuration, message: message, retryable: false)
 }
+
+/// An answer of the core: JSON in snake_case, times in seconds.
+func decoded<Answer: Decodable>(_ json: String) throws -> Answer {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    decoder.dateDecodingStrategy = .secondsSince1970
+    return try decoder.decode(Answer.self, from: Data(json.utf8))
+}
+
+/// A document inside of options; its names are left as they are.
+enum JSON: Codable, Sendable {
+    case null
+    case text(String)
+    case list([JSON])
+    case object([String: JSON])
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let text = try? container.decode(String.self) {
+            self = .text(text)
+        } else if let list = try? container.decode([JSON].self) {
+            self = .list(list)
+        } else {
+            self = .object(try container.decode([String: JSON].self))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .text(let text): try container.encode(text)
+        case .list(let list): try container.encode(list)
+        case .object(let object): try container.encode(object)
+        }
+    }
+}

@@ -3,7 +3,7 @@ internal import HooksealFFI
 
 /// What became of an event, and every attempt that was made.
 public struct Delivery: Sendable, Hashable, Identifiable {
-    public enum Status: String, Sendable, Hashable {
+    public enum Status: String, Sendable, Hashable, Codable {
         /// Not finished.
         case pending
         /// The receiver took it.
@@ -15,7 +15,7 @@ public struct Delivery: Sendable, Hashable, Identifiable {
     }
 
     /// Why a delivery was given up.
-    public enum Reason: String, Sendable, Hashable {
+    public enum Reason: String, Sendable, Hashable, Codable {
         case attemptsExhausted = "attempts_exhausted"
         case maxAge = "max_age"
         /// The receiver answered 410: send it nothing more.

@@ -58,6 +58,61 @@ public struct HeaderNames: Sendable, Hashable, Encodable {
     }
 }
 
+/// How attempts are made, by the workers of an outbox as by a sender; ``Sender`` says what each means.
+public struct DeliveryOptions: Sendable, Encodable {
+    let allowPrivate: Bool
+    let allowSubnets: [String]
+    let allowPorts: [Int]
+    let httpsOnly: Bool
+    let timeout: TimeInterval
+    let connectTimeout: TimeInterval
+    let maxInFlightPerEndpoint: Int
+    let rateLimit: RateLimit?
+    let breaker: Setting<Breaker>
+    let extraRoots: [String]
+    let userAgent: String?
+    let identity: String?
+    let proxy: String?
+    let http2: Bool
+    let headerPrefix: String?
+    let headerNames: HeaderNames
+
+    public init(
+        allowPrivate: Bool = false, allowSubnets: [String] = [], allowPorts: [Int] = [], httpsOnly: Bool = false,
+        timeout: Duration = .seconds(15), connectTimeout: Duration = .seconds(5), maxInFlightPerEndpoint: Int = 8,
+        rateLimit: RateLimit? = nil, breaker: Breaker? = Breaker(), extraRoots: [String] = [],
+        userAgent: String? = nil, identity: String? = nil, proxy: String? = nil, http2: Bool = false,
+        headerPrefix: String? = nil, headerNames: HeaderNames = HeaderNames()
+    ) {
+        self.allowPrivate = allowPrivate
+        self.allowSubnets = allowSubnets
+        self.allowPorts = allowPorts
+        self.httpsOnly = httpsOnly
+        self.timeout = timeInterval(timeout)
+        self.connectTimeout = timeInterval(connectTimeout)
+        self.maxInFlightPerEndpoint = maxInFlightPerEndpoint
+        self.rateLimit = rateLimit
+        self.breaker = Setting(value: breaker)
+        self.extraRoots = extraRoots
+        self.userAgent = userAgent
+        self.identity = identity
+        self.proxy = proxy
+        self.http2 = http2
+        self.headerPrefix = headerPrefix
+        self.headerNames = headerNames
+    }
+}
+
+/// An option for which `null` has a meaning of its own.
+struct Setting<Value: Encodable & Sendable>: Encodable, Sendable {
+    let value: Value?
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(value)
+    }
+}
+
 /// Options as they cross to the core, which judges them: JSON in snake_case, times in seconds.
 func options(_ value: some Encodable) throws(WebhookError) -> String {
     let encoder = JSONEncoder()

@@ -76,6 +76,11 @@ public struct Secret: Sendable, ExpressibleByStringLiteral {
         }
     }
 
+    /// The text, which is all that a store keeps of it: of a typed one the type would be lost.
+    func textForStore() throws(WebhookError) -> String {
+        try Hookseal.native { try native().textForStore() }
+    }
+
     private init(_ make: () throws -> NativeSecret) throws(WebhookError) {
         form = .typed(try Hookseal.native(make))
     }

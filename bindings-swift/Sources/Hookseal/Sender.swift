@@ -53,13 +53,14 @@ public final class Sender: Sendable {
         proxy: String? = nil, http2: Bool = false, headerPrefix: String? = nil,
         headerNames: HeaderNames = HeaderNames()
     ) throws(WebhookError) {
+        let delivery = DeliveryOptions(
+            allowPrivate: allowPrivate, allowSubnets: allowSubnets, allowPorts: allowPorts, httpsOnly: httpsOnly,
+            timeout: timeout, connectTimeout: connectTimeout, maxInFlightPerEndpoint: maxInFlightPerEndpoint,
+            rateLimit: rateLimit, breaker: breaker, extraRoots: extraRoots, userAgent: userAgent, identity: identity,
+            proxy: proxy, http2: http2, headerPrefix: headerPrefix, headerNames: headerNames)
         let fields = Options(
-            retry: retry, allowPrivate: allowPrivate, allowSubnets: allowSubnets, allowPorts: allowPorts,
-            httpsOnly: httpsOnly, timeout: timeInterval(timeout), connectTimeout: timeInterval(connectTimeout),
-            maxInFlight: maxInFlight, maxInFlightPerEndpoint: maxInFlightPerEndpoint, maxQueued: maxQueued,
-            maxQueuedBytes: maxQueuedBytes, rateLimit: rateLimit, breaker: Setting(value: breaker),
-            extraRoots: extraRoots, userAgent: userAgent, identity: identity, proxy: proxy, http2: http2,
-            headerPrefix: headerPrefix, headerNames: headerNames)
+            delivery: delivery, retry: retry, maxInFlight: maxInFlight, maxQueued: maxQueued,
+            maxQueuedBytes: maxQueuedBytes)
         native = try Hookseal.native { try NativeSender(options: options(fields)) }
     }
 
@@ -135,35 +136,24 @@ public final class Sender: Sendable {
     }
 
     private struct Options: Encodable {
+        let delivery: DeliveryOptions
         let retry: RetryPolicy
-        let allowPrivate: Bool
-        let allowSubnets: [String]
-        let allowPorts: [Int]
-        let httpsOnly: Bool
-        let timeout: TimeInterval
-        let connectTimeout: TimeInterval
         let maxInFlight: Int
-        let maxInFlightPerEndpoint: Int
         let maxQueued: Int
         let maxQueuedBytes: Int
-        let rateLimit: RateLimit?
-        let breaker: Setting<Breaker>
-        let extraRoots: [String]
-        let userAgent: String?
-        let identity: String?
-        let proxy: String?
-        let http2: Bool
-        let headerPrefix: String?
-        let headerNames: HeaderNames
-    }
 
-    /// An option for which `null` has a meaning of its own.
-    private struct Setting<Value: Encodable>: Encodable {
-        let value: Value?
+        private enum CodingKeys: String, CodingKey {
+            case retry, maxInFlight, maxQueued, maxQueuedBytes
+        }
 
+        /// All in one object.
         func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            try container.encode(value)
+            try delivery.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(retry, forKey: .retry)
+            try container.encode(maxInFlight, forKey: .maxInFlight)
+            try container.encode(maxQueued, forKey: .maxQueued)
+            try container.encode(maxQueuedBytes, forKey: .maxQueuedBytes)
         }
     }
 }
@@ -199,21 +189,5 @@ public final class DeliveryHandle: Sendable {
     @discardableResult
     public func cancel() -> Bool {
         native.cancel()
-    }
-}
-
-/// Waits for the core in a way that a cancelled task can leave.
-private func waiting<T: Sendable>(_ call: (NativeWait) async throws -> T) async throws -> T {
-    let wait = NativeWait()
-    return try await withTaskCancellationHandler {
-        do {
-            return try await call(wait)
-        } catch NativeError.Cancelled {
-            throw CancellationError()
-        } catch {
-            throw WebhookError(error)
-        }
-    } onCancel: {
-        wait.cancel()
     }
 }

@@ -1405,6 +1405,200 @@ public func FfiConverterTypeNativeNotices_lower(_ value: NativeNotices) -> UInt6
 
 
 /**
+ * An outbox until it is closed; what is under way has a share of its own.
+ */
+public protocol NativeOutboxProtocol: AnyObject, Sendable {
+    
+    /**
+     * `Outbox::call`: a method by name, with its parameters as a JSON object.
+     */
+    func call(method: String, params: String, wait: NativeWait) async throws  -> String
+    
+    /**
+     * Lets go of the store; what is under way is finished.
+     */
+    func close() 
+    
+    /**
+     * `Outbox::publish_data`; the options are JSON.
+     */
+    func publish(payload: Data, options: String, wait: NativeWait) async throws  -> String
+    
+    /**
+     * `Outbox::worker`.
+     */
+    func worker(concurrency: UInt64) throws  -> NativeWorker
+    
+}
+/**
+ * An outbox until it is closed; what is under way has a share of its own.
+ */
+open class NativeOutbox: NativeOutboxProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hookseal_swift_fn_clone_nativeoutbox(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hookseal_swift_fn_free_nativeoutbox(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * `Outbox::call`: a method by name, with its parameters as a JSON object.
+     */
+open func call(method: String, params: String, wait: NativeWait)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_method_nativeoutbox_call(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(method),FfiConverterString.lower(params),FfiConverterTypeNativeWait_lower(wait)
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hookseal_swift_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+    
+    /**
+     * Lets go of the store; what is under way is finished.
+     */
+open func close()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativeoutbox_close(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * `Outbox::publish_data`; the options are JSON.
+     */
+open func publish(payload: Data, options: String, wait: NativeWait)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_method_nativeoutbox_publish(
+                        self.uniffiCloneHandle(),FfiConverterData.lower(payload),FfiConverterString.lower(options),FfiConverterTypeNativeWait_lower(wait)
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hookseal_swift_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+    
+    /**
+     * `Outbox::worker`.
+     */
+open func worker(concurrency: UInt64)throws  -> NativeWorker  {
+    return try  FfiConverterTypeNativeWorker_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativeoutbox_worker(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(concurrency),uniffiCallStatus
+    )
+})
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeOutbox: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeOutbox
+
+    public static func lift(_ handle: UInt64) throws -> NativeOutbox {
+        return NativeOutbox(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeOutbox) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeOutbox {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeOutbox, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeOutbox_lift(_ handle: UInt64) throws -> NativeOutbox {
+    return try FfiConverterTypeNativeOutbox.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeOutbox_lower(_ value: NativeOutbox) -> UInt64 {
+    return FfiConverterTypeNativeOutbox.lower(value)
+}
+
+
+
+
+
+
+/**
  * A replay guard.
  */
 public protocol NativeReplayGuardProtocol: AnyObject, Sendable {
@@ -1551,6 +1745,11 @@ public func FfiConverterTypeNativeReplayGuard_lower(_ value: NativeReplayGuard) 
 public protocol NativeSchemeProtocol: AnyObject, Sendable {
     
     /**
+     * `Scheme::to_json`.
+     */
+    func document()  -> String
+    
+    /**
      * `Scheme::header_names`.
      */
     func headerNames()  -> [String]
@@ -1655,6 +1854,18 @@ public static func named(name: String)throws  -> NativeScheme  {
 }
     
 
+    
+    /**
+     * `Scheme::to_json`.
+     */
+open func document() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativescheme_document(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
     
     /**
      * `Scheme::header_names`.
@@ -1775,6 +1986,11 @@ public protocol NativeSecretProtocol: AnyObject, Sendable {
      * `Secret::expose`.
      */
     func expose()  -> String
+    
+    /**
+     * `outbox::text_for_store`.
+     */
+    func textForStore() throws  -> String
     
 }
 /**
@@ -1937,6 +2153,18 @@ open func expose() -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_hookseal_swift_fn_method_nativesecret_expose(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * `outbox::text_for_store`.
+     */
+open func textForStore()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativesecret_text_for_store(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -2701,6 +2929,199 @@ public func FfiConverterTypeNativeWait_lift(_ handle: UInt64) throws -> NativeWa
 #endif
 public func FfiConverterTypeNativeWait_lower(_ value: NativeWait) -> UInt64 {
     return FfiConverterTypeNativeWait.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A worker.
+ */
+public protocol NativeWorkerProtocol: AnyObject, Sendable {
+    
+    /**
+     * `Worker::counts`.
+     */
+    func counts() throws  -> String
+    
+    /**
+     * `Worker::run`; it ends only when it is told to stop, also where nobody waits for it any more.
+     */
+    func run() async throws 
+    
+    /**
+     * `Worker::run_until_idle`.
+     */
+    func runUntilIdle(wait: NativeWait) async throws  -> String
+    
+    /**
+     * `Worker::stop`.
+     */
+    func stop() 
+    
+}
+/**
+ * A worker.
+ */
+open class NativeWorker: NativeWorkerProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hookseal_swift_fn_clone_nativeworker(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hookseal_swift_fn_free_nativeworker(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * `Worker::counts`.
+     */
+open func counts()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativeworker_counts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * `Worker::run`; it ends only when it is told to stop, also where nobody waits for it any more.
+     */
+open func run()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_method_nativeworker_run(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_void,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_void,
+            freeFunc: ffi_hookseal_swift_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+    
+    /**
+     * `Worker::run_until_idle`.
+     */
+open func runUntilIdle(wait: NativeWait)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_method_nativeworker_run_until_idle(
+                        self.uniffiCloneHandle(),FfiConverterTypeNativeWait_lower(wait)
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hookseal_swift_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+    
+    /**
+     * `Worker::stop`.
+     */
+open func stop()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_method_nativeworker_stop(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeWorker: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeWorker
+
+    public static func lift(_ handle: UInt64) throws -> NativeWorker {
+        return NativeWorker(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeWorker) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeWorker {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeWorker, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeWorker_lift(_ handle: UInt64) throws -> NativeWorker {
+    return try FfiConverterTypeNativeWorker.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeWorker_lower(_ value: NativeWorker) -> UInt64 {
+    return FfiConverterTypeNativeWorker.lower(value)
 }
 
 
@@ -3736,6 +4157,75 @@ public func FfiConverterTypeNativePlan_lower(_ value: NativePlan) -> RustBuffer 
 
 
 /**
+ * A statement for another program's connection.
+ */
+public struct NativeStatement: Equatable, Hashable {
+    /**
+     * Its text.
+     */
+    public let sql: String
+    /**
+     * Its parameters, in order.
+     */
+    public let params: [NativeParam]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its text.
+         */sql: String, 
+        /**
+         * Its parameters, in order.
+         */params: [NativeParam]) {
+        self.sql = sql
+        self.params = params
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension NativeStatement: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeStatement: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeStatement {
+        return
+            try NativeStatement(
+                sql: FfiConverterString.read(from: &buf), 
+                params: FfiConverterSequenceTypeNativeParam.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeStatement, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.sql, into: &buf)
+        FfiConverterSequenceTypeNativeParam.write(value.params, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeStatement_lift(_ buf: RustBuffer) throws -> NativeStatement {
+    return try FfiConverterTypeNativeStatement.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeStatement_lower(_ value: NativeStatement) -> RustBuffer {
+    return FfiConverterTypeNativeStatement.lower(value)
+}
+
+
+/**
  * The options of a verifier.
  */
 public struct NativeVerifierOptions {
@@ -3941,6 +4431,119 @@ public func FfiConverterTypeNativeError_lift(_ buf: RustBuffer) throws -> Native
 public func FfiConverterTypeNativeError_lower(_ value: NativeError) -> RustBuffer {
     return FfiConverterTypeNativeError.lower(value)
 }
+
+
+/**
+ * A parameter of a statement.
+ */
+
+public enum NativeParam: Equatable, Hashable {
+    
+    /**
+     * NULL.
+     */
+    case null
+    /**
+     * A whole number.
+     */
+    case integer(
+        /**
+         * The number.
+         */value: Int64
+    )
+    /**
+     * Text.
+     */
+    case text(
+        /**
+         * The text.
+         */value: String
+    )
+    /**
+     * Bytes.
+     */
+    case blob(
+        /**
+         * The bytes.
+         */value: Data
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeParam: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeParam: FfiConverterRustBuffer {
+    typealias SwiftType = NativeParam
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeParam {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .null
+        
+        case 2: return .integer(value: try FfiConverterInt64.read(from: &buf)
+        )
+        
+        case 3: return .text(value: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 4: return .blob(value: try FfiConverterData.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: NativeParam, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .null:
+            writeInt(&buf, Int32(1))
+        
+        
+        case let .integer(value):
+            writeInt(&buf, Int32(2))
+            FfiConverterInt64.write(value, into: &buf)
+            
+        
+        case let .text(value):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(value, into: &buf)
+            
+        
+        case let .blob(value):
+            writeInt(&buf, Int32(4))
+            FfiConverterData.write(value, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeParam_lift(_ buf: RustBuffer) throws -> NativeParam {
+    return try FfiConverterTypeNativeParam.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeParam_lower(_ value: NativeParam) -> RustBuffer {
+    return FfiConverterTypeNativeParam.lower(value)
+}
+
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
@@ -4408,6 +5011,31 @@ fileprivate struct FfiConverterSequenceTypeNativeKeyStats: FfiConverterRustBuffe
         return seq
     }
 }
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNativeParam: FfiConverterRustBuffer {
+    typealias SwiftType = [NativeParam]
+
+    public static func write(_ value: [NativeParam], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNativeParam.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NativeParam] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NativeParam]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNativeParam.read(from: &buf))
+        }
+        return seq
+    }
+}
 private let UNIFFI_RUST_FUTURE_POLL_READY: Int8 = 0
 private let UNIFFI_RUST_FUTURE_POLL_WAKE: Int8 = 1
 
@@ -4497,6 +5125,37 @@ public func schemeNames() -> [String]  {
     )
 })
 }
+/**
+ * `Outbox::open`; the options are JSON.
+ */
+public func openOutbox(uri: String, options: String, wait: NativeWait)async throws  -> NativeOutbox  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_func_open_outbox(FfiConverterString.lower(uri),FfiConverterString.lower(options),FfiConverterTypeNativeWait_lower(wait)
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_u64,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_u64,
+            freeFunc: ffi_hookseal_swift_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeOutbox_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+/**
+ * `outbox::publish_statement`; the options are JSON.
+ */
+public func outboxStatement(uri: String, payload: Data, options: String, style: String?)throws  -> NativeStatement  {
+    return try  FfiConverterTypeNativeStatement_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_hookseal_swift_fn_func_outbox_statement(
+        FfiConverterString.lower(uri),
+        FfiConverterData.lower(payload),
+        FfiConverterString.lower(options),
+        FfiConverterOptionString.lower(style),uniffiCallStatus
+    )
+})
+}
 
 private enum InitializationResult {
     case ok
@@ -4522,6 +5181,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hookseal_swift_checksum_func_scheme_names() != 28344) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hookseal_swift_checksum_func_open_outbox() != 33880) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_func_outbox_statement() != 43726) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hookseal_swift_checksum_method_nativekeyring_revoke() != 30009) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -4529,6 +5194,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativekeyring_stats() != 45550) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativescheme_document() != 25580) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativescheme_header_names() != 60119) {
@@ -4547,6 +5215,33 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativesecret_expose() != 5760) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativesecret_text_for_store() != 46244) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_call() != 29615) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_close() != 43155) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_publish() != 904) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_worker() != 32923) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeworker_counts() != 39481) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeworker_run() != 40303) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeworker_run_until_idle() != 64774) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_method_nativeworker_stop() != 30424) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativewait_cancel() != 177) {

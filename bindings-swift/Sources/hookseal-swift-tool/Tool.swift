@@ -12,6 +12,7 @@ import Hookseal
 ///                                  times calls (`tests/bench/race.py`)
 ///     hookseal-swift-tool memory COUNT
 ///                                  verifies so often, prints the memory before and after (Linux)
+///     hookseal-swift-tool sqlite   runs the `Transaction` of its standard input, with the system's SQLite
 @main
 struct Tool {
     static func main() async throws {
@@ -24,9 +25,12 @@ struct Tool {
             await send(url: arguments[1], type: arguments[2], secret: Secret(arguments[3]), id: id)
         case ("turns", 3): try Turns.take(arguments[1], bytes: Int(arguments[2]) ?? 0)
         case ("memory", 2): answer(try Memory.growth(verifications: Int(arguments[1]) ?? 0))
+        case ("sqlite", 1):
+            let transaction = FileHandle.standardInput.readDataToEndOfFile()
+            try JSONDecoder().decode(Transaction.self, from: transaction).run()
         default:
             let usage = """
-                usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES | memory COUNT
+                usage: hookseal-swift-tool sign | verify | send URL TYPE SECRET [ID] | turns CALL BYTES | memory COUNT | sqlite
 
                 """
             FileHandle.standardError.write(Data(usage.utf8))

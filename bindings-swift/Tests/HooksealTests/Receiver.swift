@@ -9,35 +9,56 @@ import Testing
 
 /// The scripted receiver (`tests/receiver`), as a child process that ends with its standard input.
 final class Receiver: Sendable {
-    static let scenarioFile = checkout.appending(path: "spec/scenarios/deliveries.json")
-    static let shared = Result { try Receiver() }
+    static let shared = Result { try Receiver("deliveries.json") }
+    static let overTLS = Result { try Receiver("deliveries-tls.json") }
 
-    let port: Int
+    let scenarioFile: URL
+    private let ports: Ports
     private let input = Pipe()
 
-    private init() throws {
+    private init(_ scenarios: String) throws {
+        scenarioFile = checkout.appending(path: "spec/scenarios/\(scenarios)")
         let target = ProcessInfo.processInfo.environment["CARGO_TARGET_DIR"].map { URL(filePath: $0) }
         let process = Process()
         process.executableURL = (target ?? checkout.appending(path: "target")).appending(
             path: "release/hookseal-receiver")
-        process.arguments = ["--scenarios", Self.scenarioFile.path]
+        process.arguments = ["--scenarios", scenarioFile.path]
         process.standardInput = input
         let output = Pipe()
         process.standardOutput = output
         try process.run()
-        let ready = try JSONSerialization.jsonObject(with: output.fileHandleForReading.availableData)
-        port = try #require((ready as? Judge.JSON)?["port"] as? Int)
+        ports = try JSONDecoder().decode(Ports.self, from: output.fileHandleForReading.availableData)
     }
 
-    func url(_ scenario: String, run: String) -> String {
-        "http://127.0.0.1:\(port)/s/\(scenario)/\(run)/in"
+    private struct Ports: Decodable {
+        let port: Int
+        let tls: [String: Int]
+    }
+
+    /// Where a scenario is played: on the port without TLS, or on the one of that name.
+    func url(_ scenario: String, run: String, server: String? = nil) throws -> String {
+        let origin =
+            switch server {
+            case nil: "http://127.0.0.1:\(ports.port)"
+            case "clear": "https://127.0.0.1:\(ports.port)"
+            case let name?: "https://localhost:\(try #require(ports.tls[name]))"
+            }
+        return "\(origin)/s/\(scenario)/\(run)/in"
     }
 
     /// What arrived in a run.
     func requests(_ run: String) async throws -> [Request] {
-        let url = try #require(URL(string: "http://127.0.0.1:\(port)/records/\(run)"))
-        let (data, _) = try await URLSession.shared.data(from: url)
-        return try JSONDecoder().decode(Records.self, from: data).requests
+        try await JSONDecoder().decode(Records.self, from: get("records/\(run)")).requests
+    }
+
+    /// The root certificate behind the TLS ports.
+    func root() async throws -> String {
+        String(decoding: try await get("root.pem"), as: UTF8.self)
+    }
+
+    private func get(_ path: String) async throws -> Data {
+        let url = try #require(URL(string: "http://127.0.0.1:\(ports.port)/\(path)"))
+        return try await URLSession.shared.data(from: url).0
     }
 
     struct Records: Decodable {

@@ -11,35 +11,41 @@ import Testing
         receiver = try Receiver.shared.get()
     }
 
-    private func endpoint(
-        _ scenario: String, headers: [String: String] = [:], retry: RetryPolicy? = nil, timeout: Duration? = nil,
-        run: String? = nil
-    ) throws -> Endpoint {
-        try Endpoint(
-            url: receiver.url(scenario, run: run ?? self.run), secrets: ["whsec_demo"], headers: headers,
-            timeout: timeout,
-            retry: retry)
+    private func endpoint(_ scenario: String, headers: [String: String] = [:]) throws -> Endpoint {
+        try Endpoint(url: receiver.url(scenario, run: run), secrets: ["whsec_demo"], headers: headers)
     }
 
     // MARK: Scenarios
 
     @Test func everyScenarioEndsAsItSays() async throws {
-        let file = try JSONSerialization.jsonObject(with: Data(contentsOf: Receiver.scenarioFile)) as? Judge.JSON
+        try await play(receiver)
+    }
+
+    @Test func everyScenarioOverTLSEndsAsItSays() async throws {
+        try await play(Receiver.overTLS.get())
+    }
+
+    private func play(_ receiver: Receiver) async throws {
+        let file = try JSONSerialization.jsonObject(with: Data(contentsOf: receiver.scenarioFile)) as? Judge.JSON
         let scenarios = try #require(file?["tests"] as? [Judge.JSON]).map(Scenario.init)
+        let root = try await receiver.root()
         let count = try await withThrowingTaskGroup(of: Void.self, returning: Int.self) { group in
             for scenario in scenarios {
-                group.addTask { try await check(scenario) }
+                group.addTask { try await check(scenario, on: receiver, root: root) }
             }
             return try await group.reduce(0) { count, _ in count + 1 }
         }
-        print("scenarios: \(count) deliveries")
+        print("scenarios: \(count) of \(receiver.scenarioFile.lastPathComponent)")
         #expect(count == scenarios.count && count > 0)
     }
 
-    private func check(_ scenario: Scenario) async throws {
-        let sender = try Sender(allowPrivate: true)  // its own: some scenarios are about which connection is used
+    /// On a sender of its own: some scenarios are about which connection is used.
+    private func check(_ scenario: Scenario, on receiver: Receiver, root: String) async throws {
+        let sender = try Sender(allowPrivate: true, extraRoots: [root])
         let run = UUID().uuidString
-        let endpoint = try endpoint(scenario.id, retry: scenario.policy, timeout: scenario.timeout, run: run)
+        let endpoint = try Endpoint(
+            url: receiver.url(scenario.id, run: run, server: scenario.server), secrets: ["whsec_demo"],
+            timeout: scenario.timeout, retry: scenario.policy)
         let delivery = try await sender.send(to: endpoint, type: "order.paid", payload: ["id": 42])
         let seen = line([
             "status": delivery.status.rawValue, "reason": delivery.reason?.rawValue ?? NSNull(),
@@ -55,6 +61,7 @@ import Testing
 
     struct Scenario: Sendable {
         let id: String
+        let server: String?
         let policy: RetryPolicy
         let timeout: Duration?
         let expected: String
@@ -62,6 +69,7 @@ import Testing
 
         init(_ json: Judge.JSON) throws {
             id = try #require(json["id"] as? String)
+            server = json["server"] as? String
             policy = RetryPolicy(scenario: json["policy"] as? Judge.JSON ?? [:])
             timeout = (json["timeout"] as? Double).map { .seconds($0) }
             var expect = try #require(json["expect"] as? Judge.JSON)
@@ -235,21 +243,27 @@ import Testing
         #expect(await sender.close().isEmpty)
     }
 
+    @Test func everyPlanIsAsItSays() throws {
+        let file = try Data(contentsOf: checkout.appending(path: "spec/scenarios/plans.json"))
+        let plans = try #require(
+            (JSONSerialization.jsonObject(with: file) as? Judge.JSON)?["tests"] as? [Judge.JSON])
+        for json in plans {
+            let (outage, seed) = (try #require(json["outage"] as? Double), try #require(json["seed"] as? Int))
+            let expect = try #require(json["expect"] as? Judge.JSON)
+            let plan = try RetryPolicy(scenario: json["policy"] as? Judge.JSON ?? [:]).plan(
+                outage: .seconds(outage), seed: UInt64(seed))
+            #expect(plan.attempts == (expect["attempts"] as? [Double])?.map { .seconds($0) }, "\(json)")
+            #expect(plan.reason?.rawValue == expect["reason"] as? String, "\(json)")
+        }
+        print("plans: \(plans.count)")
+        #expect(!plans.isEmpty)
+    }
+
     @Test func aPolicyCanBeActedOut() throws {
         let plan = try RetryPolicy.standard.plan(outage: .seconds(30 * 86_400))
         #expect(plan.attempts.count == 10 && plan.reason == .attemptsExhausted)
         #expect(try RetryPolicy.none.plan(outage: .seconds(1)).reason == .attemptsExhausted)
         #expect(code { try RetryPolicy(factor: .infinity).plan(outage: .zero) } == .invalidConfig)
-    }
-}
-
-/// The code of the error that `call` throws.
-private func eventualCode<T>(_ call: () async throws -> T) async -> ErrorCode? {
-    do {
-        _ = try await call()
-        return nil
-    } catch {
-        return (error as? WebhookError)?.code
     }
 }
 

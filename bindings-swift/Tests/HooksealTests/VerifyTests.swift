@@ -239,3 +239,13 @@ func code<T>(_ call: () throws -> T) -> ErrorCode? {
         return (error as? WebhookError)?.code
     }
 }
+
+/// The code of the error that `call` throws in the end.
+func eventualCode<T>(_ call: () async throws -> T) async -> ErrorCode? {
+    do {
+        _ = try await call()
+        return nil
+    } catch {
+        return (error as? WebhookError)?.code
+    }
+}
