@@ -20,11 +20,18 @@ use crate::error::{Failure, Result};
 const MAX_NAMES: usize = 3;
 
 /// The body's bytes: borrowed from `bytes` and `str`, copied from what can change under our hands.
+#[inline]
 pub(crate) fn body<'a>(value: &'a Bound<'_, PyAny>) -> Result<Cow<'a, [u8]>> {
+    match value.cast::<PyBytes>() {
+        Ok(bytes) => Ok(Cow::Borrowed(bytes.as_bytes())),
+        Err(_) => other_body(value),
+    }
+}
+
+#[cold]
+fn other_body<'a>(value: &'a Bound<'_, PyAny>) -> Result<Cow<'a, [u8]>> {
     let not_bytes = |message: String| Failure::new(ErrorCode::BodyNotBytes, message);
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        Ok(Cow::Borrowed(bytes.as_bytes()))
-    } else if let Ok(text) = value.cast::<PyString>() {
+    if let Ok(text) = value.cast::<PyString>() {
         match text.to_str() {
             Ok(text) => Ok(Cow::Borrowed(text.as_bytes())),
             Err(_) => Err(not_bytes("the body is a str with lone surrogates, which no bytes on a wire become".into())),
@@ -139,35 +146,20 @@ pub(crate) struct Headers<'py> {
 }
 
 impl<'py> Headers<'py> {
-    /// Fetches the headers of these names, the signature's first, from whatever keeps them.
-    pub(crate) fn fetch(names: &[Box<str>], headers: &Bound<'py, PyAny>) -> Result<Self> {
-        let mut found = Self::default();
+    /// Fetches the headers of these names, the signature's first, from whatever keeps them; in place, as moving what was
+    /// just written costs more than finding it.
+    #[inline]
+    pub(crate) fn fetch(&mut self, names: &[Box<str>], headers: &Bound<'py, PyAny>) -> Result<()> {
         if let Ok(dict) = headers.cast_exact::<PyDict>() {
             for (key, value) in dict.iter() {
-                found.offer(names, &key, value);
+                self.offer(names, &key, value);
             }
         } else if headers.is_none() || is_text(headers) {
-            found.add(0, headers.clone());
+            self.add(0, headers.clone());
         } else {
-            found.scan(names, headers).map_err(|failure| unreadable(headers, failure))?;
+            self.scan(names, headers).map_err(|failure| unreadable(headers, failure))?;
         }
-        Ok(found)
-    }
-
-    /// The values' bytes, for the verifier to look up.
-    pub(crate) fn read<'a>(&'a self, names: &'a [Box<str>]) -> Result<Received<'a>> {
-        let mut values = [const { Value::Absent }; MAX_NAMES];
-        for (index, name) in names.iter().enumerate() {
-            let [first, second] = &self.values[index];
-            if let Some(first) = first {
-                values[index] = Value::One(header_bytes(name, first)?);
-            }
-            if let Some(second) = second {
-                header_bytes(name, second)?;
-                values[index] = Value::Doubled;
-            }
-        }
-        Ok(Received { names, values })
+        Ok(())
     }
 
     fn scan(&mut self, names: &[Box<str>], headers: &Bound<'py, PyAny>) -> Result<()> {
@@ -222,6 +214,29 @@ impl<'py> Headers<'py> {
 pub(crate) struct Received<'a> {
     names: &'a [Box<str>],
     values: [Value<'a>; MAX_NAMES],
+}
+
+impl<'a> Received<'a> {
+    #[inline]
+    pub(crate) fn new(names: &'a [Box<str>]) -> Self {
+        Self { names, values: [const { Value::Absent }; MAX_NAMES] }
+    }
+
+    /// Reads the bytes of the headers that were found.
+    #[inline]
+    pub(crate) fn read(&mut self, found: &'a Headers<'_>) -> Result<()> {
+        for ((name, values), place) in self.names.iter().zip(&found.values).zip(&mut self.values) {
+            let [first, second] = values;
+            if let Some(first) = first {
+                *place = Value::One(header_bytes(name, first)?);
+            }
+            if let Some(second) = second {
+                header_bytes(name, second)?;
+                *place = Value::Doubled;
+            }
+        }
+        Ok(())
+    }
 }
 
 enum Value<'a> {

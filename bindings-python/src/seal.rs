@@ -7,8 +7,8 @@ use pyo3::{
 };
 
 use crate::{
-    convert::{self, Headers, count, flag, items, text, timestamp, type_of},
-    error::{Failure, Result},
+    convert::{self, Headers, Received, count, flag, items, text, timestamp, type_of},
+    error::Result,
     keys::{Scheme, now_or, ring_of, scheme_of},
 };
 
@@ -188,13 +188,18 @@ impl Verifier {
         headers: &Bound<'py, PyAny>,
         now: Option<&Bound<'py, PyAny>>,
         url: Option<&Bound<'py, PyAny>>,
-    ) -> Result<Verified> {
+    ) -> Result<Bound<'py, Verified>> {
         let body = convert::body(body)?;
-        let headers = Headers::fetch(&self.names, headers)?;
-        let headers = headers.read(&self.names)?;
+        let mut found = Headers::default();
+        found.fetch(&self.names, headers)?;
+        let mut received = Received::new(&self.names);
+        received.read(&found)?;
         let url = url.map(|url| text(url, "url", ErrorCode::InvalidConfig)).transpose()?;
         let now = now_or(now, "now")?;
-        Ok(Verified(large_apart(py, &body, || self.inner.verify_url_at(&body, &headers, url, now))?))
+        match large_apart(py, &body, || self.inner.verify_url_at(&body, &received, url, now)) {
+            Ok(verified) => Ok(Bound::new(py, Verified(verified))?),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The headers that `verify` reads, at most three, the signature's first.
@@ -314,7 +319,6 @@ fn large_apart<T: Send>(
     py: Python<'_>,
     body: &[u8],
     work: impl FnOnce() -> hookseal::Result<T> + Send,
-) -> Result<T, Failure> {
-    let outcome = if body.len() > DETACH_ABOVE { py.detach(work) } else { work() };
-    Ok(outcome?)
+) -> hookseal::Result<T> {
+    if body.len() > DETACH_ABOVE { py.detach(work) } else { work() }
 }
