@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Outbox, lane_is_due, matching::check_pattern, milliseconds, not_found, placeholders, seconds, with};
+use super::{Outbox, lanes_are_due, matching::check_pattern, milliseconds, not_found, placeholders, seconds, with};
 use crate::{
     Result, Status,
     encoding::encode_hex,
     retry::Reason,
-    store::{Columns, Row, Statement, Value, crash_point, invalid, sql, unreadable},
+    store::{Batch, Columns, Row, Statement, Value, crash_point, invalid, sql, unreadable},
 };
 
 const COLUMNS: &str = "d.seq, d.id, e.id, d.event_type, d.subscription, d.status, d.reason, d.attempts, d.due_at, \
@@ -151,7 +151,7 @@ impl Outbox {
         if answers[0].is_empty() {
             return Err(not_found("finished delivery with an endpoint", id));
         }
-        self.wake.notify_waiters();
+        self.due.notify_waiters();
         self.delivery(id).await
     }
 
@@ -202,8 +202,8 @@ impl Outbox {
                 return Ok(count);
             }
             count += revived.len() as u64;
-            self.store.write(lanes.iter().flat_map(|lane| lane_is_due(lane)).collect()).await?;
-            self.wake.notify_waiters();
+            self.store.write(Batch::from(vec![lanes_are_due(&lanes)]).holding(&lanes)).await?;
+            self.due.notify_waiters();
         }
     }
 

@@ -1,26 +1,33 @@
 //! From an event to its deliveries: exactly one for each subscription that it is for, made in pages.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    Outbox, from_json, lane_is_due,
+    Outbox, from_json,
     matching::{Metadata, matches, passes},
     milliseconds, new_id,
 };
 use crate::{
     Result,
-    store::{Columns, Row, Statement, crash_point, sql},
+    store::{Batch, Columns, Row, crash_point, rows, sql},
 };
 
 /// How many events are fanned out in one go, and how many subscriptions are read at once.
 const EVENTS: usize = 64;
 const PAGE: i64 = 500;
+/// About how many deliveries are made in one transaction.
+const AT_ONCE: usize = 1000;
 
 struct Event {
     seq: i64,
+    id: String,
     kind: String,
     metadata: Metadata,
     tenant: String,
+    accepted_at: i64,
     /// The last subscription that has its delivery.
     reached: i64,
 }
@@ -37,33 +44,28 @@ struct Subscriber {
 }
 
 impl Outbox {
-    /// Makes the deliveries of events that are due; answers with whether there were any.
+    /// Makes the deliveries of events that are due; answers with whether there were any that nobody else had taken up.
+    ///
+    /// No event is taken first: a page is made only where the event is as it was read.
     pub(super) async fn fan_out(&self) -> Result<bool> {
-        let claim: Arc<str> = new_id("fan").into();
-        let sql = format!(
-            "UPDATE {{p}}events SET claim = $1, due_at = {{now}} + $2 WHERE seq IN (\
-             SELECT seq FROM {{p}}events WHERE fanned = 0 AND due_at <= {{now}} ORDER BY due_at, seq LIMIT {EVENTS} {{skip}})"
-        );
-        let batch = vec![
-            sql!(sql, &*claim, milliseconds(self.options.lease)),
-            sql!("SELECT seq, type, metadata, tenant, reached FROM {p}events WHERE claim = $1 ORDER BY seq", &*claim),
-        ];
-        let rows = self.store.write(batch).await?.pop().unwrap_or_default();
-        crash_point!("fan_out.claimed");
-        let events = rows.into_iter().map(event).collect::<Result<Vec<_>>>()?;
-        let found = !events.is_empty();
+        let read = self.store.read(sql!(format!(
+            "SELECT seq, id, type, metadata, tenant, accepted_at, reached FROM {{p}}events \
+             WHERE fanned = 0 AND due_at <= {{now}} ORDER BY due_at, seq LIMIT {EVENTS}"
+        )));
         let mut by_place: BTreeMap<(String, i64), Vec<Event>> = BTreeMap::new();
-        for event in events {
+        for row in read.await? {
+            let event = event(row)?;
             by_place.entry((event.tenant.clone(), event.reached)).or_default().push(event);
         }
+        let mut made = false;
         for ((tenant, reached), events) in by_place {
-            self.fan_out_from(&claim, &tenant, reached, &events).await?;
+            made |= self.fan_out_from(&tenant, reached, &events).await?;
         }
-        Ok(found)
+        Ok(made)
     }
 
-    async fn fan_out_from(&self, claim: &str, tenant: &str, reached: i64, events: &[Event]) -> Result<()> {
-        let mut reached = reached;
+    async fn fan_out_from(&self, tenant: &str, mut reached: i64, events: &[Event]) -> Result<bool> {
+        let mut made = false;
         loop {
             let rows = self.store.read(sql!(
                 "SELECT seq, id, patterns, filters, status, enabled_after, disabled_after, max_age \
@@ -75,28 +77,15 @@ impl Outbox {
             let rows = rows.await?;
             let is_last = rows.len() < usize::try_from(PAGE).unwrap_or_default();
             let subscribers = rows.into_iter().map(|row| self.subscriber(row)).collect::<Result<Vec<_>>>()?;
-            reached = subscribers.last().map_or(reached, |last| last.seq);
-            let mut batch = Vec::new();
-            let mut lanes = std::collections::BTreeSet::new();
-            for event in events {
-                for subscriber in subscribers.iter().filter(|it| it.is_for(event)) {
-                    batch.push(delivery(claim, event, subscriber));
-                    lanes.insert(&subscriber.id);
-                }
-                batch.push(sql!(
-                    "UPDATE {p}events SET reached = $3, fanned = $4, claim = CASE WHEN $4 = 1 THEN NULL ELSE claim END \
-                     WHERE seq = $1 AND claim = $2",
-                    event.seq,
-                    claim,
-                    reached,
-                    is_last,
-                ));
+            let next = subscribers.last().map_or(reached, |last| last.seq);
+            for events in events.chunks((AT_ONCE / subscribers.len().max(1)).max(1)) {
+                let answers = self.store.write(page(events, &subscribers, reached, next, is_last)).await?;
+                crash_point!("fan_out.page");
+                made |= !answers[0].is_empty();
             }
-            batch.extend(lanes.into_iter().flat_map(|lane| lane_is_due(lane)));
-            self.store.write(batch).await?;
-            crash_point!("fan_out.page");
+            reached = next;
             if is_last {
-                return Ok(());
+                return Ok(made);
             }
         }
     }
@@ -125,28 +114,71 @@ impl Subscriber {
     }
 }
 
-/// Made only as long as this worker has the event, and only once.
-fn delivery(claim: &str, event: &Event, subscriber: &Subscriber) -> Statement {
-    sql!(
-        "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, subscription, ordering_key, status, attempts, tries, \
-         crashes, due_at, accepted_at, aged_from, expires_at) \
-         SELECT $1, seq, type, $2, $2, ordering_key, 'pending', 0, 0, 0, {now}, accepted_at, {now}, {now} + $3 \
-         FROM {p}events WHERE seq = $4 AND claim = $5 ON CONFLICT (event_seq, lane) DO NOTHING",
-        new_id("msg"),
-        &subscriber.id,
-        subscriber.max_age,
-        event.seq,
-        claim,
-    )
+/// Makes the deliveries of these events to these subscribers. It may be lost with the machine: then it is made again, with
+/// the same ids.
+fn page(events: &[Event], subscribers: &[Subscriber], from: i64, to: i64, is_last: bool) -> Batch {
+    let claim = new_id("fan");
+    let mut deliveries = Vec::new();
+    let mut lanes = BTreeSet::new();
+    for event in events {
+        for subscriber in subscribers.iter().filter(|it| it.is_for(event)) {
+            deliveries.push(json!([event.seq, delivery_id(event, &subscriber.id), subscriber.id, subscriber.max_age]));
+            lanes.insert(&subscriber.id);
+        }
+    }
+    let mut batch = vec![sql!(
+        "WITH chosen AS MATERIALIZED (SELECT seq FROM {p}events WHERE fanned = 0 AND reached = $3 \
+         AND seq IN (SELECT CAST(value ->> 0 AS BIGINT) FROM {items}($2)) {skip}) \
+         UPDATE {p}events SET claim = $1, reached = $4, fanned = $5 \
+         WHERE seq IN (SELECT seq FROM chosen) RETURNING seq",
+        &claim,
+        rows(events.iter().map(|event| json!([event.seq]))),
+        from,
+        to,
+        is_last,
+    )];
+    if !deliveries.is_empty() {
+        batch.push(sql!(
+            "INSERT INTO {p}deliveries (id, event_seq, event_type, lane, subscription, ordering_key, status, attempts, tries, \
+             crashes, due_at, accepted_at, aged_from, expires_at) \
+             SELECT r.value ->> 1, e.seq, e.type, r.value ->> 2, r.value ->> 2, e.ordering_key, 'pending', 0, 0, 0, \
+             {now}, e.accepted_at, {now}, {now} + CAST(r.value ->> 3 AS BIGINT) \
+             FROM {items}($2) r JOIN {p}events e ON e.seq = CAST(r.value ->> 0 AS BIGINT) \
+             JOIN {p}lanes l ON l.id = r.value ->> 2 WHERE e.claim = $1 \
+             ON CONFLICT (event_seq, lane) DO NOTHING",
+            &claim,
+            rows(deliveries),
+        ));
+        batch.push(sql!(
+            "UPDATE {p}lanes SET next_due = {now} WHERE next_due > {now} AND id IN (SELECT value ->> 0 FROM {items}($1))",
+            rows(lanes.iter().map(|lane| json!([lane]))),
+        ));
+    }
+    Batch::brief(batch).holding(lanes)
+}
+
+/// The same whenever the event's deliveries are made, and growing with time as other ids do.
+fn delivery_id(event: &Event, subscription: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [&event.id, subscription] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let accepted = event.accepted_at.max(0).unsigned_abs();
+    let mut random = [0; 10];
+    random.copy_from_slice(&hash.finalize()[..10]);
+    format!("msg_{}", uuid::Builder::from_unix_timestamp_millis(accepted, &random).into_uuid().simple())
 }
 
 fn event(row: Row) -> Result<Event> {
     let mut row = Columns::of(row);
     Ok(Event {
         seq: row.integer()?,
+        id: row.text()?,
         kind: row.text()?,
         metadata: from_json(&row.text()?)?,
         tenant: row.text()?,
+        accepted_at: row.integer()?,
         reached: row.integer()?,
     })
 }

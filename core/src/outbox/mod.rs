@@ -33,6 +33,7 @@ mod worker;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use serde_json::json;
 use tokio::sync::Notify;
 
 use self::vault::Vault;
@@ -48,7 +49,7 @@ use crate::{
     Error, ErrorCode, Result,
     engine::new_id,
     guard::Guard,
-    store::{Columns, Statement, Store, Value, sql},
+    store::{Columns, Statement, Store, Value, rows, sql},
 };
 
 /// The number of the last event, by which it is told who was there when an event was accepted.
@@ -63,8 +64,10 @@ pub struct Outbox {
     vault: Arc<Vault>,
     guard: Guard,
     options: Arc<OutboxOptions>,
-    /// Something was published, or became due, in this process.
-    wake: Arc<Notify>,
+    /// An event was published in this process.
+    published: Arc<Notify>,
+    /// A delivery became due in this process.
+    due: Arc<Notify>,
 }
 
 impl Outbox {
@@ -79,7 +82,14 @@ impl Outbox {
         let guard = options.delivery.guard()?;
         let store = Store::open(uri).await?;
         let vault = Vault::new(&options, &store)?;
-        Ok(Self { store, vault: Arc::new(vault), guard, options: Arc::new(options), wake: Arc::default() })
+        Ok(Self {
+            store,
+            vault: Arc::new(vault),
+            guard,
+            options: Arc::new(options),
+            published: Arc::default(),
+            due: Arc::default(),
+        })
     }
 
     /// How things stand.
@@ -145,8 +155,8 @@ pub struct OutboxStatus {
 /// The statement that makes a lane, or gives it its pace.
 fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
     sql!(
-        "INSERT INTO {p}lanes (id, active, next_due, paused_until, held_until, rest_at, interval_us, burst) \
-         VALUES ($1, 1, $2, 0, 0, 0, $3, $4) \
+        "INSERT INTO {p}lanes (id, active, next_due, paused_until, rest_at, interval_us, burst) \
+         VALUES ($1, 1, $2, 0, 0, $3, $4) \
          ON CONFLICT (id) DO UPDATE SET interval_us = excluded.interval_us, burst = excluded.burst",
         lane,
         NEVER,
@@ -155,24 +165,14 @@ fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
     )
 }
 
-/// The statements that say when a lane's earliest row is due.
-///
-/// The lane is locked before the rows are looked at: PostgreSQL would else look at them as they were when it began to wait
-/// for the lane, and forget what the transaction that it waited for had added.
-fn lane_is_due(lane: &str) -> [Statement; 2] {
-    [
-        hold_lane(lane),
-        sql!(
-            "UPDATE {p}lanes SET next_due = (SELECT COALESCE(min(due_at), $2) FROM {p}deliveries \
-             WHERE lane = $1 AND status = 'pending') WHERE id = $1",
-            lane,
-            NEVER,
-        ),
-    ]
-}
-
-fn hold_lane(lane: &str) -> Statement {
-    sql!("SELECT id FROM {p}lanes WHERE id = $1 {hold}", lane)
+/// Says when the earliest row of each lane is due; its batch [holds](crate::store::Batch::holding) them.
+fn lanes_are_due(lanes: impl IntoIterator<Item = impl AsRef<str>>) -> Statement {
+    sql!(
+        "UPDATE {p}lanes AS l SET next_due = (SELECT COALESCE(min(d.due_at), $2) FROM {p}deliveries d \
+         WHERE d.lane = l.id AND d.status = 'pending') WHERE l.id IN (SELECT value ->> 0 FROM {items}($1))",
+        rows(lanes.into_iter().map(|lane| json!([lane.as_ref()]))),
+        NEVER,
+    )
 }
 
 fn milliseconds(duration: Duration) -> i64 {

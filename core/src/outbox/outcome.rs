@@ -1,14 +1,19 @@
 //! Writing down what became of an attempt, as long as the row is still this worker's.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::json;
+use tokio::time::Instant;
 
-use super::{Outbox, lane_is_due, matching::OWN, milliseconds, new_id, subscriptions, with};
+use super::{Outbox, lanes_are_due, matching::OWN, milliseconds, new_id, subscriptions, with};
 use crate::{
     Attempt, Result,
     retry::{Decision, Reason},
-    store::{Statement, Value, sql},
+    store::{Batch, Columns, Statement, Value, rows, sql},
 };
 
 /// Why a subscription was disabled by the outbox.
@@ -20,16 +25,20 @@ pub(super) struct Outcome {
     pub(super) seq: i64,
     pub(super) id: String,
     pub(super) claim: Arc<str>,
-    pub(super) lane: String,
+    pub(super) lane: Arc<str>,
     pub(super) subscription: Option<String>,
     pub(super) event_type: String,
     /// Whether others wait for it.
     pub(super) is_ordered: bool,
+    /// Whether its endpoint was failing before.
+    pub(super) is_failing: bool,
     pub(super) tries: i64,
     pub(super) attempt: Attempt,
     pub(super) decision: Decision,
     /// For how long the whole endpoint is left alone.
     pub(super) pause: Option<Duration>,
+    /// When it is no longer tried to write it.
+    pub(super) give_up: Instant,
 }
 
 /// Holds only in the batch that has written the outcome, whose row and claim are `$1` and `$2`: what comes after it there
@@ -37,45 +46,55 @@ pub(super) struct Outcome {
 const WRITTEN: &str = "EXISTS (SELECT 1 FROM {p}attempts a WHERE a.delivery = $1 AND a.claim = $2)";
 
 impl Outbox {
-    /// Writes an outcome; `false` when the row was another's by then, and nothing was written.
-    pub(super) async fn record(&self, outcome: &Outcome) -> Result<bool> {
-        let (status, reason, delay) = match outcome.decision {
-            Decision::Delivered => ("delivered", None, Duration::ZERO),
-            Decision::Retry { delay } => ("pending", None, delay),
-            Decision::Dead { reason } => ("dead", Some(reason), Duration::ZERO),
-        };
-        let record = serde_json::to_string(&outcome.attempt).map_err(super::internal)?;
+    /// Writes outcomes, each as far as the row is still its worker's; answers with the rows of which one was written.
+    pub(super) async fn record(&self, outcomes: &[Outcome]) -> Result<HashSet<i64>> {
+        let table = outcomes.iter().map(Outcome::row).collect::<Result<Vec<_>>>()?;
+        let table = rows(table);
         let mut batch = vec![
             sql!(
                 "INSERT INTO {p}attempts (delivery, claim, number, record) \
-                 SELECT seq, claim, $3, $4 FROM {p}deliveries WHERE seq = $1 AND claim = $2",
-                outcome.seq,
-                &*outcome.claim,
-                outcome.attempt.number,
-                // PostgreSQL's text has no NUL.
-                record.replace("\\u0000", "\\ufffd"),
+                 SELECT d.seq, d.claim, CAST(r.value ->> 6 AS BIGINT), r.value ->> 8 FROM {items}($1) r \
+                 JOIN {p}deliveries d ON d.seq = CAST(r.value ->> 0 AS BIGINT) AND d.claim = r.value ->> 1",
+                table.clone(),
             ),
             sql!(
-                "UPDATE {p}deliveries SET status = $3, reason = $4, due_at = {now} + $5, attempts = $6, tries = $7, \
-                 crashes = 0, claim = NULL, finished_at = CASE WHEN $3 = 'pending' THEN NULL ELSE {now} END \
-                 WHERE seq = $1 AND claim = $2 RETURNING seq",
-                outcome.seq,
-                &*outcome.claim,
-                status,
-                reason.map(Reason::as_str),
-                milliseconds(delay),
-                outcome.attempt.number,
-                outcome.tries,
+                "UPDATE {p}deliveries AS d SET status = r.outcome, reason = r.why, due_at = {now} + r.delay, \
+                 attempts = r.number, tries = r.count, crashes = 0, claim = NULL, \
+                 finished_at = CASE WHEN r.outcome = 'pending' THEN NULL ELSE {now} END \
+                 FROM (SELECT CAST(value ->> 0 AS BIGINT) AS taken, value ->> 1 AS taken_by, value ->> 3 AS outcome, \
+                 value ->> 4 AS why, CAST(value ->> 5 AS BIGINT) AS delay, CAST(value ->> 6 AS BIGINT) AS number, \
+                 CAST(value ->> 7 AS BIGINT) AS count FROM {items}($1)) r \
+                 WHERE d.seq = r.taken AND d.claim = r.taken_by RETURNING seq",
+                table.clone(),
+            ),
+            // Its lanes have recovered.
+            sql!(
+                "UPDATE {p}lanes SET failing_since = NULL WHERE failing_since IS NOT NULL AND id IN (\
+                 SELECT r.value ->> 2 FROM {items}($1) r JOIN {p}attempts a \
+                 ON a.delivery = CAST(r.value ->> 0 AS BIGINT) AND a.claim = r.value ->> 1 WHERE r.value ->> 3 = 'delivered')",
+                table,
             ),
         ];
-        batch.push(if outcome.attempt.succeeded { outcome.recovered() } else { outcome.failed() });
-        // What is delivered makes nothing else due, but for those that wait for it.
-        if outcome.is_ordered || !outcome.attempt.succeeded {
-            batch.extend(lane_is_due(&outcome.lane));
+        for outcome in outcomes.iter().filter(|outcome| !outcome.attempt.succeeded) {
+            batch.push(outcome.failed());
+            batch.extend(self.disablement(outcome));
+            batch.extend(outcome.dead_notice());
         }
-        batch.extend(self.disablement(outcome));
-        batch.extend(reason.and_then(|reason| outcome.dead_notice(reason)));
-        Ok(!self.store.write(batch).await?[1].is_empty())
+        // What is delivered makes nothing else due, but for those that wait for it.
+        let lanes = |chosen: fn(&Outcome) -> bool| {
+            outcomes
+                .iter()
+                .filter(move |outcome| chosen(outcome))
+                .map(|outcome| &*outcome.lane)
+                .collect::<BTreeSet<_>>()
+        };
+        let due = lanes(|outcome| outcome.is_ordered || !outcome.attempt.succeeded);
+        if !due.is_empty() {
+            batch.push(lanes_are_due(due));
+        }
+        let changed = lanes(|outcome| outcome.is_ordered || outcome.is_failing || !outcome.attempt.succeeded);
+        let mut answers = self.store.write(Batch::from(batch).holding(changed)).await?;
+        answers.swap_remove(1).into_iter().map(|row| Columns::of(row).integer()).collect()
     }
 
     /// Disables a subscription that is gone, or has failed for too long, and says so.
@@ -114,6 +133,20 @@ impl Outbox {
 }
 
 impl Outcome {
+    /// Its columns in [`Outbox::record`].
+    fn row(&self) -> Result<serde_json::Value> {
+        let (status, reason, delay) = match self.decision {
+            Decision::Delivered => ("delivered", None, Duration::ZERO),
+            Decision::Retry { delay } => ("pending", None, delay),
+            Decision::Dead { reason } => ("dead", Some(reason.as_str()), Duration::ZERO),
+        };
+        let record = serde_json::to_string(&self.attempt).map_err(super::internal)?;
+        // PostgreSQL's text has no NUL.
+        let record = record.replace("\\u0000", "\\ufffd");
+        let (claim, delay, number) = (&*self.claim, milliseconds(delay), self.attempt.number);
+        Ok(json!([self.seq, claim, &*self.lane, status, reason, delay, number, self.tries, record]))
+    }
+
     /// What [`WRITTEN`] asks for.
     fn key(&self) -> [Value; 2] {
         [self.seq.into(), Value::from(&*self.claim)]
@@ -126,18 +159,12 @@ impl Outcome {
              WHERE id = $3 AND {WRITTEN}"
         );
         let pause = milliseconds(self.pause.unwrap_or_default());
-        Statement { sql: sql.into(), params: with(self.key().into(), [Value::from(&self.lane), pause.into()]) }
-    }
-
-    fn recovered(&self) -> Statement {
-        let sql = format!(
-            "UPDATE {{p}}lanes SET failing_since = NULL WHERE id = $3 AND failing_since IS NOT NULL AND {WRITTEN}"
-        );
-        Statement { sql: sql.into(), params: with(self.key().into(), [&self.lane]) }
+        Statement { sql: sql.into(), params: with(self.key().into(), [Value::from(&*self.lane), pause.into()]) }
     }
 
     /// The event `hookseal.delivery.dead`; none about the outbox's own events, lest they breed.
-    fn dead_notice(&self, reason: Reason) -> Option<Statement> {
+    fn dead_notice(&self) -> Option<Statement> {
+        let Decision::Dead { reason } = self.decision else { return None };
         if self.event_type.starts_with(OWN) {
             return None;
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Result, Timestamp,
     encoding::encode_hex,
-    store::{Columns, Dialect, Statement, Value, crash_point, invalid, sql},
+    store::{Batch, Columns, Dialect, Statement, Value, crash_point, invalid, sql},
 };
 
 const INSERT: &str = "INSERT INTO {p}events (id, type, payload, content_type, metadata, tenant, idempotency_key, \
@@ -209,7 +209,7 @@ impl Outbox {
         let batch = self.accept(&publication, &id, false)?;
         let published = stored(&publication, &id, self.store.write(batch).await?)?;
         crash_point!("publish.committed");
-        self.wake.notify_waiters();
+        self.published.notify_waiters();
         Ok(published)
     }
 
@@ -269,9 +269,11 @@ impl Outbox {
             &id,
             publication.digest(),
         ));
-        batch.extend(super::lane_is_due(delivery.lane));
+        let lane = delivery.lane.to_owned();
+        batch.push(super::lanes_are_due([&lane]));
+        let batch = Batch::from(batch).holding([lane]);
         let published = stored(publication, &id, self.store.write(batch).await?)?;
-        self.wake.notify_waiters();
+        self.due.notify_waiters();
         Ok(published)
     }
 
@@ -323,7 +325,7 @@ pub fn publish_statement(
     let params = publication.row(&publication.id(), false)?.into_iter().map(|value| match value {
         Value::Null => Param::Null,
         Value::Integer(number) => Param::Integer(number),
-        Value::Text(text) => Param::Text(text),
+        Value::Text(text) | Value::Rows(text) => Param::Text(text),
         Value::Blob(bytes) => Param::Blob(bytes),
     });
     Ok((spell(&sql, style), params.collect()))

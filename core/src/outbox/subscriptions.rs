@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Event, Result, Secret, Timestamp,
-    store::{Columns, Row, Statement, Value, sql, unreadable},
+    store::{Batch, Columns, Row, Statement, Value, sql, unreadable},
 };
 
 const COLUMNS: &str = "id, tenant, url, patterns, filters, description, status, reason, created_at, settings, version";
@@ -167,18 +167,16 @@ impl Outbox {
     /// # Errors
     /// `not_found`; every code of kind `store`.
     pub async fn unsubscribe(&self, id: &str) -> Result<()> {
-        let answers = self
-            .store
-            .write(vec![
-                sql!("DELETE FROM {p}subscriptions WHERE id = $1 RETURNING id", id),
-                sql!(
-                    "UPDATE {p}deliveries SET status = 'cancelled', claim = NULL, finished_at = {now} \
-                     WHERE lane = $1 AND status = 'pending'",
-                    id
-                ),
-                sql!("DELETE FROM {p}lanes WHERE id = $1", id),
-            ])
-            .await?;
+        let batch = vec![
+            sql!("DELETE FROM {p}subscriptions WHERE id = $1 RETURNING id", id),
+            sql!(
+                "UPDATE {p}deliveries SET status = 'cancelled', claim = NULL, finished_at = {now} \
+                 WHERE lane = $1 AND status = 'pending'",
+                id
+            ),
+            sql!("DELETE FROM {p}lanes WHERE id = $1", id),
+        ];
+        let answers = self.store.write(Batch::from(batch).holding([id])).await?;
         if answers[0].is_empty() { Err(not_found("subscription", id)) } else { Ok(()) }
     }
 
@@ -206,7 +204,7 @@ impl Outbox {
         );
         let lane = sql!("UPDATE {p}lanes SET active = 1, failing_since = NULL, paused_until = 0 WHERE id = $1", id);
         let changed = self.changed(id, vec![changed, lane]).await;
-        self.wake.notify_waiters();
+        self.due.notify_waiters();
         changed
     }
 
@@ -307,7 +305,7 @@ impl Outbox {
 
     /// Runs a batch whose first statement answers with the row that it changed.
     async fn changed(&self, id: &str, batch: Vec<Statement>) -> Result<Subscription> {
-        if self.store.write(batch).await?[0].is_empty() {
+        if self.store.write(Batch::from(batch).holding([id])).await?[0].is_empty() {
             return Err(not_found("subscription", id));
         }
         self.subscription(id).await

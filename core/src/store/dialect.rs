@@ -13,9 +13,11 @@ impl Dialect {
     /// Puts the dialect's words in the place of those in braces: `{p}` the tables' prefix, `{now}` the database's clock in
     /// milliseconds, `{skip}` the lock of a row that nobody else has, `{hold}` the lock of a row, once
     /// nobody else has it, `{key}` a growing primary key, `{blob}` bytes, `{lock}` a statement
-    /// that lets one transaction at a time pass it.
+    /// that lets one transaction at a time pass it, `{items}` the function whose rows are the items of a
+    /// [`Value::Rows`](super::Value::Rows). `{each} SELECT … AS value … {placed}` gives the rows of a subquery that
+    /// may name what stands before it in the same `FROM`, as `x.value` and `{place}`, which is counted from 1.
     pub(crate) fn render(self, sql: &str, prefix: &str) -> String {
-        let [now, skip, hold, key, blob, lock] = match self {
+        let [now, skip, hold, key, blob, lock, items, each, placed, place] = match self {
             Self::Sqlite => [
                 // Other programs run this too, with a SQLite that may be too old for unixepoch('subsec').
                 "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
@@ -24,15 +26,24 @@ impl Dialect {
                 "INTEGER PRIMARY KEY AUTOINCREMENT",
                 "BLOB",
                 "SELECT 1",
+                "json_each",
+                "CROSS JOIN json_each((SELECT json_group_array(value) FROM (",
+                "))) AS x",
+                "(x.key + 1)",
             ],
             Self::Postgres => [
-                "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                // Stays the same within a statement, so that an index can be searched for it.
+                "(extract(epoch FROM statement_timestamp()) * 1000)::bigint",
                 "FOR UPDATE SKIP LOCKED",
                 "FOR UPDATE",
                 "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
                 "BYTEA",
                 // The digits have no meaning but to be the same in every process.
                 "SELECT pg_advisory_xact_lock(7086471955)",
+                "json_array_elements",
+                "CROSS JOIN LATERAL unnest(ARRAY(",
+                ")) WITH ORDINALITY AS x (value, key)",
+                "x.key",
             ],
         };
         let mut out = String::with_capacity(sql.len() + 128);
@@ -54,6 +65,10 @@ impl Dialect {
                 "key" => key,
                 "blob" => blob,
                 "lock" => lock,
+                "items" => items,
+                "each" => each,
+                "placed" => placed,
+                "place" => place,
                 other => unreachable!("no dialect has the word {other:?}"),
             });
             rest = &rest[end + 1..];

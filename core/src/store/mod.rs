@@ -1,6 +1,6 @@
 //! Where the outbox keeps its rows.
 //!
-//! A store runs batches of SQL statements, each batch in one durable transaction, and knows nothing of
+//! A store runs batches of SQL statements, each batch in one transaction, and knows nothing of
 //! webhooks. The statements are the same for every store; [`Dialect`] has the few words that differ.
 
 #[cfg(feature = "crash-points")]
@@ -23,10 +23,10 @@ use crate::{Error, ErrorCode, Result};
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// A database that keeps its promises: a batch whose answer is `Ok` survives whatever happens to this process and,
-/// but for `memory:`, to the machine.
+/// but for `memory:` and batches that need not, to the machine.
 pub(crate) trait Database: Send + Sync {
     /// Runs the statements in one transaction, all or none, and answers with the rows of each.
-    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>>;
+    fn write(&self, batch: Batch) -> Answer<'_, Vec<Vec<Row>>>;
 
     /// Runs one statement that changes nothing.
     fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>>;
@@ -41,6 +41,8 @@ pub(crate) enum Value {
     Integer(i64),
     Text(String),
     Blob(Bytes),
+    /// A table as JSON, an array of arrays: `SELECT value ->> 0 FROM {items}($1)` has its first column.
+    Rows(String),
 }
 
 pub(crate) type Row = Vec<Value>;
@@ -50,6 +52,36 @@ pub(crate) type Row = Vec<Value>;
 pub(crate) struct Statement {
     pub(crate) sql: Cow<'static, str>,
     pub(crate) params: Vec<Value>,
+}
+
+/// What one transaction does.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) statements: Vec<Statement>,
+    /// The lanes that the transaction waits for. It does so before anything else and in one order everywhere, so that no two
+    /// wait for each other, and its statements see what whoever had them before has done.
+    pub(crate) lanes: Vec<String>,
+    /// Whether it has to survive the machine. One that need not is lost, if at all, with everything that came after it.
+    pub(crate) is_durable: bool,
+}
+
+impl Batch {
+    /// A batch that may be lost with the machine: nothing has been promised of it.
+    pub(crate) fn brief(statements: Vec<Statement>) -> Self {
+        Self { is_durable: false, ..statements.into() }
+    }
+
+    /// Lets it wait for these lanes.
+    pub(crate) fn holding(mut self, lanes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.lanes.extend(lanes.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl From<Vec<Statement>> for Batch {
+    fn from(statements: Vec<Statement>) -> Self {
+        Self { statements, lanes: Vec::new(), is_durable: true }
+    }
 }
 
 /// A store that is ready for use: its schema is there.
@@ -73,7 +105,7 @@ impl Store {
             #[cfg(feature = "sqlite")]
             uri::Kind::Sqlite(path) => (Arc::new(sqlite::Sqlite::open(&path)?), Some(path), true),
             #[cfg(feature = "postgres")]
-            uri::Kind::Postgres(url) => (Arc::new(postgres::Postgres::connect(&url).await?), None, true),
+            uri::Kind::Postgres(url) => (Arc::new(postgres::Postgres::connect(&url, &prefix).await?), None, true),
             #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
             _ => return Err(no_such_store()),
         };
@@ -82,12 +114,14 @@ impl Store {
         Ok(store)
     }
 
-    /// Runs the statements in one durable transaction.
-    pub(crate) async fn write(&self, batch: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        self.database.write(batch.into_iter().map(|it| self.in_dialect(it)).collect()).await
+    /// Runs the statements in one transaction.
+    pub(crate) async fn write(&self, batch: impl Into<Batch>) -> Result<Vec<Vec<Row>>> {
+        let mut batch = batch.into();
+        batch.statements = batch.statements.into_iter().map(|it| self.in_dialect(it)).collect();
+        self.database.write(batch).await
     }
 
-    /// Runs one statement in a transaction of its own.
+    /// Runs one statement in a durable transaction of its own.
     pub(crate) async fn change(&self, statement: Statement) -> Result<Vec<Row>> {
         Ok(self.write(vec![statement]).await?.pop().unwrap_or_default())
     }
@@ -152,6 +186,12 @@ impl From<u32> for Value {
     }
 }
 
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl From<bool> for Value {
     fn from(is: bool) -> Self {
         Self::Integer(is.into())
@@ -202,6 +242,11 @@ macro_rules! crash_point {
     };
 }
 pub(crate) use crash_point;
+
+/// A table for [`Value::Rows`].
+pub(crate) fn rows(rows: impl IntoIterator<Item = serde_json::Value>) -> Value {
+    Value::Rows(serde_json::Value::from_iter(rows).to_string())
+}
 
 /// Takes a row apart, column by column.
 pub(crate) struct Columns(std::vec::IntoIter<Value>);

@@ -16,9 +16,11 @@ use tokio_postgres::{
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{Answer, Database, Dialect, Row, Statement, Value, crash_point, invalid};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Value, crash_point, invalid, rows};
 use crate::{Error, ErrorCode, Result, transport};
 
+/// Locks lanes; what is read after it is as whoever had them before left it.
+const HOLD: &str = "SELECT id FROM {p}lanes WHERE id IN (SELECT value ->> 0 FROM {items}($1)) ORDER BY id {hold}";
 const CONNECTIONS: usize = 8;
 /// How long a free connection is waited for.
 const WAIT: Duration = Duration::from_secs(5);
@@ -26,21 +28,24 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How often a transaction that others got in the way of is run.
 const TRIES: usize = 3;
 
-/// How many batches share one transaction. One task writes them: two that took the same rows in different orders would
-/// wait for each other.
+/// How many batches share one transaction.
 const GROUP: usize = 64;
 
 pub(super) struct Postgres {
     pool: Arc<Pool>,
-    writes: mpsc::UnboundedSender<Job>,
+    /// What has to reach the disk, and what need not wait for it.
+    durable: mpsc::UnboundedSender<Job>,
+    brief: mpsc::UnboundedSender<Job>,
 }
 
 struct Job {
-    batch: Vec<Statement>,
+    batch: Batch,
     answer: oneshot::Sender<Result<Vec<Vec<Row>>>>,
 }
 
 struct Pool {
+    /// Waits for lanes, in the order of their names.
+    hold: String,
     config: Config,
     tls: tokio_postgres_rustls::MakeRustlsConnect,
     free: Semaphore,
@@ -54,7 +59,7 @@ struct Lease<'a> {
 }
 
 impl Postgres {
-    pub(super) async fn connect(url: &str) -> Result<Self> {
+    pub(super) async fn connect(url: &str, prefix: &str) -> Result<Self> {
         let mut config: Config = url.parse().map_err(|error| invalid(format!("the PostgreSQL URI: {error}")))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
@@ -63,7 +68,8 @@ impl Postgres {
             config.application_name("hookseal");
         }
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(transport::plain_config()?);
-        let pool = Arc::new(Pool { config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::default() });
+        let hold = Dialect::Postgres.render(HOLD, prefix);
+        let pool = Arc::new(Pool { hold, config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::default() });
         let commits = pool.read(&super::sql!("SHOW synchronous_commit")).await?;
         if let Some([Value::Text(setting)]) = commits.first().map(Vec::as_slice) {
             if setting == "off" {
@@ -72,9 +78,13 @@ impl Postgres {
                 ));
             }
         }
-        let (writes, jobs) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(Arc::clone(&pool), jobs));
-        Ok(Self { pool, writes })
+        let start = || {
+            let (writes, jobs) = mpsc::unbounded_channel();
+            tokio::spawn(write_all(Arc::clone(&pool), jobs));
+            writes
+        };
+        let (durable, brief) = (start(), start());
+        Ok(Self { pool, durable, brief })
     }
 }
 
@@ -118,7 +128,7 @@ impl Pool {
     }
 
     /// Runs a batch, again where others got in its way.
-    async fn transact(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+    async fn transact(&self, batch: &Batch) -> Result<Vec<Vec<Row>>> {
         for _ in 1..TRIES {
             match self.transact_once(batch).await {
                 Err(error) if error.code() == ErrorCode::StorageBusy => {}
@@ -129,14 +139,19 @@ impl Pool {
     }
 
     /// Sends everything at once, and reads the answers after that: a transaction costs one journey.
-    async fn transact_once(&self, batch: &[Statement]) -> Result<Vec<Vec<Row>>> {
+    async fn transact_once(&self, batch: &Batch) -> Result<Vec<Vec<Row>>> {
+        let held = (!batch.lanes.is_empty()).then(|| {
+            let lanes = rows(batch.lanes.iter().map(|lane| serde_json::json!([lane])));
+            Statement { sql: self.hold.clone().into(), params: vec![lanes] }
+        });
         let lease = self.lease().await?;
         let client = &lease.client;
         let plain = |sql: &'static str| -> Pin<Box<dyn Future<Output = PgResult<Vec<Row>>> + Send + '_>> {
             Box::pin(async move { client.batch_execute(sql).await.map(|()| Vec::new()) })
         };
-        let mut answers = vec![plain("BEGIN")];
-        for statement in batch {
+        let begin = if batch.is_durable { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
+        let mut answers = vec![plain(begin)];
+        for statement in held.iter().chain(&batch.statements) {
             answers.push(Box::pin(query(client, statement)));
         }
         answers.push(plain("COMMIT"));
@@ -175,8 +190,7 @@ impl Pool {
         crash_point!("commit.after");
         self.give_back(lease).await;
         found.pop();
-        found.remove(0);
-        Ok(found)
+        Ok(found.split_off(1 + usize::from(held.is_some())))
     }
 }
 
@@ -187,12 +201,16 @@ async fn write_all(pool: Arc<Pool>, mut jobs: mpsc::UnboundedReceiver<Job>) {
         if jobs.recv_many(&mut group, GROUP).await == 0 {
             return;
         }
-        let together: Vec<_> = group.iter().flat_map(|job| job.batch.iter().cloned()).collect();
+        let together = Batch {
+            statements: group.iter().flat_map(|job| job.batch.statements.iter().cloned()).collect(),
+            lanes: group.iter().flat_map(|job| job.batch.lanes.iter().cloned()).collect(),
+            is_durable: group.iter().any(|job| job.batch.is_durable),
+        };
         let mut result = if group.len() > 1 { pool.transact_once(&together).await.ok() } else { None };
         for job in group {
             let own = match &mut result {
                 Some(rows) => {
-                    let rest = rows.split_off(job.batch.len());
+                    let rest = rows.split_off(job.batch.statements.len());
                     Ok(std::mem::replace(rows, rest))
                 }
                 // One of them failed, or there is only one.
@@ -205,12 +223,13 @@ async fn write_all(pool: Arc<Pool>, mut jobs: mpsc::UnboundedReceiver<Job>) {
 }
 
 impl Database for Postgres {
-    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
+    fn write(&self, batch: Batch) -> Answer<'_, Vec<Vec<Row>>> {
+        let writes = if batch.is_durable { &self.durable } else { &self.brief };
         Box::pin(async move {
             let gone =
                 || Error::new(ErrorCode::StorageUnavailable, "the runtime that PostgreSQL was opened on has ended");
             let (answer, answered) = oneshot::channel();
-            self.writes.send(Job { batch, answer }).map_err(|_| gone())?;
+            writes.send(Job { batch, answer }).map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         })
     }
@@ -237,6 +256,7 @@ async fn query(client: &Client, statement: &Statement) -> PgResult<Vec<Row>> {
                 Value::Integer(_) => Type::INT8,
                 Value::Text(_) => Type::TEXT,
                 Value::Blob(_) => Type::BYTEA,
+                Value::Rows(_) => Type::JSON,
             };
             (value as &(dyn ToSql + Sync), kind)
         })
@@ -263,7 +283,7 @@ impl ToSql for Value {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Integer(number) => number.to_sql(kind, out),
-            Self::Text(text) => text.to_sql(kind, out),
+            Self::Text(text) | Self::Rows(text) => text.to_sql(kind, out),
             Self::Blob(bytes) => (&**bytes).to_sql(kind, out),
         }
     }

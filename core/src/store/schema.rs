@@ -31,7 +31,7 @@ const FIRST: [&str; 13] = [
     "CREATE INDEX IF NOT EXISTS {p}deliveries_due ON {p}deliveries (lane, due_at) WHERE status = 'pending'",
     "CREATE INDEX IF NOT EXISTS {p}deliveries_order ON {p}deliveries (lane, ordering_key, event_seq)
         WHERE status = 'pending' AND ordering_key IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS {p}deliveries_claim ON {p}deliveries (claim) WHERE claim IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS {p}deliveries_claim ON {p}deliveries (claim, lane) WHERE claim IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS {p}deliveries_done ON {p}deliveries (status, finished_at)
         WHERE finished_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS {p}deliveries_expiry ON {p}deliveries (expires_at) WHERE status = 'pending'",
@@ -40,13 +40,13 @@ const FIRST: [&str; 13] = [
     "CREATE INDEX IF NOT EXISTS {p}attempts_delivery ON {p}attempts (delivery, seq)",
 ];
 
-/// Whose turn it is: a row for each endpoint that has or had work.
-const LANES: [&str; 2] = [
+/// Whose turn it is: a row for each endpoint that has or had work. A holder is there within a claim's transaction only.
+const LANES: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS {p}lanes (
         id TEXT PRIMARY KEY, active BIGINT NOT NULL, next_due BIGINT NOT NULL, paused_until BIGINT NOT NULL,
-        holder TEXT, held_until BIGINT NOT NULL, rest_at BIGINT NOT NULL, interval_us BIGINT NOT NULL,
-        burst BIGINT NOT NULL, failing_since BIGINT)",
+        holder TEXT, rest_at BIGINT NOT NULL, interval_us BIGINT NOT NULL, burst BIGINT NOT NULL, failing_since BIGINT)",
     "CREATE INDEX IF NOT EXISTS {p}lanes_due ON {p}lanes (next_due) WHERE active = 1",
+    "CREATE INDEX IF NOT EXISTS {p}lanes_holder ON {p}lanes (holder) WHERE holder IS NOT NULL",
 ];
 
 /// Makes the tables where they are missing.

@@ -14,7 +14,7 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::{Answer, Database, Dialect, Row, Statement, Value, crash_point, invalid};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Value, crash_point, invalid};
 use crate::{Error, ErrorCode, Result};
 
 /// How long a lock of another process is waited for.
@@ -34,7 +34,7 @@ pub(super) struct Sqlite {
 }
 
 struct Job {
-    batch: Vec<Statement>,
+    batch: Batch,
     answer: oneshot::Sender<Result<Vec<Vec<Row>>>>,
 }
 
@@ -71,7 +71,7 @@ impl Sqlite {
         Ok(Self { writer, readers: None })
     }
 
-    async fn ask(queue: &mpsc::Sender<Job>, batch: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+    async fn ask(queue: &mpsc::Sender<Job>, batch: Batch) -> Result<Vec<Vec<Row>>> {
         let (answer, answered) = oneshot::channel();
         queue.send(Job { batch, answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -79,14 +79,14 @@ impl Sqlite {
 }
 
 impl Database for Sqlite {
-    fn write(&self, batch: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
+    fn write(&self, batch: Batch) -> Answer<'_, Vec<Vec<Row>>> {
         Box::pin(Self::ask(&self.writer, batch))
     }
 
     fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>> {
         Box::pin(async move {
             let queue = self.readers.as_ref().unwrap_or(&self.writer);
-            Ok(Self::ask(queue, vec![statement]).await?.pop().unwrap_or_default())
+            Ok(Self::ask(queue, vec![statement].into()).await?.pop().unwrap_or_default())
         })
     }
 
@@ -111,40 +111,42 @@ fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connecti
     Ok(connection)
 }
 
-/// Runs what has come in since the last commit in one transaction, until every sender of jobs is gone.
+/// Runs what has come in since the last commit in one transaction, and before it in another what need not wait for the
+/// disk, until every sender of jobs is gone.
 fn write_all(mut connection: Connection, jobs: &mpsc::Receiver<Job>, file: Option<&SameFile>) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(GROUP - 1));
-        let results = match file.map_or(Ok(()), SameFile::check) {
-            Ok(()) => write_group(&mut connection, &group),
-            Err(error) => Err(error),
-        };
-        match results {
-            Ok(results) => {
-                for (job, result) in group.into_iter().zip(results) {
-                    // Whoever asked may have stopped waiting.
-                    let _ = job.answer.send(result);
-                }
-            }
-            Err(error) => {
-                for job in group {
-                    let _ = job.answer.send(Err(error.clone()));
-                }
+        let (durable, brief) = group.into_iter().partition::<Vec<_>, _>(|job| job.batch.is_durable);
+        for (group, synchronous) in [(brief, "NORMAL"), (durable, "FULL")] {
+            if !group.is_empty() {
+                let results = file
+                    .map_or(Ok(()), SameFile::check)
+                    .and_then(|()| write_group(&mut connection, &group, synchronous));
+                answer(group, results);
             }
         }
     }
 }
 
-/// Each batch has a savepoint, so that one that fails takes no other with it.
-fn write_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Result<Vec<Vec<Row>>>>> {
+fn answer(group: Vec<Job>, results: Result<Vec<Result<Vec<Vec<Row>>>>>) {
+    let results = results.unwrap_or_else(|error| vec![Err(error); group.len()]);
+    for (job, result) in group.into_iter().zip(results) {
+        // Whoever asked may have stopped waiting.
+        let _ = job.answer.send(result);
+    }
+}
+
+/// Each batch has a savepoint, so that one that fails takes no other with it. A lane needs no lock: there is one writer.
+fn write_group(connection: &mut Connection, group: &[Job], synchronous: &str) -> Result<Vec<Result<Vec<Vec<Row>>>>> {
+    connection.pragma_update(None, "synchronous", synchronous).map_err(|error| failure(&error))?;
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| failure(&error))?;
     let mut results = Vec::with_capacity(group.len());
     for job in group {
         let step = |sql| transaction.prepare_cached(sql)?.execute([]).map(|_| ());
         step("SAVEPOINT batch").map_err(|error| failure(&error))?;
-        let result = run(&transaction, &job.batch);
+        let result = run(&transaction, &job.batch.statements);
         if result.is_err() {
             step("ROLLBACK TO batch").map_err(|error| failure(&error))?;
         }
@@ -161,7 +163,7 @@ fn read_all(connection: &Connection, jobs: &Mutex<mpsc::Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        let _ = job.answer.send(run(connection, &job.batch).map_err(|error| failure(&error)));
+        let _ = job.answer.send(run(connection, &job.batch.statements).map_err(|error| failure(&error)));
     }
 }
 
@@ -195,7 +197,7 @@ impl ToSql for Value {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
             Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Text(text) | Self::Rows(text) => ValueRef::Text(text.as_bytes()),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
         }))
     }
