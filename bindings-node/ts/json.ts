@@ -49,19 +49,28 @@ function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? ''
 }
 
-/** Renames the fields of a record, and of the records in it, from camelCase to snake_case. */
+/** Renames the fields of options, and of the records in them, from camelCase to snake_case. */
 export function toSnakeCase(value: unknown): unknown {
-  return renamed(value, null, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(toSnakeCase)
+  const rename = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [rename(name), toSnakeCase(field)]))
 }
 
-/** The other way round; what is `null` becomes `undefined`. */
+/** The other way round, for the core's records: what is `null` becomes `undefined`. Every delivery passes through here. */
 export function toCamelCase(value: unknown): unknown {
-  return renamed(value, undefined, (name) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()))
+  if (value === null) return undefined
+  if (typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(toCamelCase)
+  const record: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) record[camelCase(name)] = toCamelCase((value as Record<string, unknown>)[name])
+  return record
 }
 
-function renamed(value: unknown, nothing: null | undefined, rename: (name: string) => string): unknown {
-  if (value === null) return nothing
-  if (typeof value !== 'object') return value
-  if (Array.isArray(value)) return value.map((item) => renamed(item, nothing, rename))
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [rename(name), renamed(field, nothing, rename)]))
+const renamed = new Map<string, string>()
+
+function camelCase(name: string): string {
+  let camel = renamed.get(name)
+  if (camel === undefined) renamed.set(name, (camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())))
+  return camel
 }

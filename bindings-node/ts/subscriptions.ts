@@ -132,5 +132,6 @@ function subscriptionOf(json: string): Subscription {
 
 /** Names of metadata are the caller's own. */
 function fromRecord(record: unknown): Subscription {
-  return { ...(toCamelCase(record) as Subscription), filters: (record as Subscription).filters }
+  const { filters, ...others } = record as Subscription
+  return { ...(toCamelCase(others) as Subscription), filters }
 }
