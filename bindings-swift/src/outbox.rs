@@ -15,23 +15,19 @@ use crate::{convert::size, error::NativeError, runtime::NativeWait};
 #[derive(Debug, uniffi::Object)]
 pub struct NativeOutbox(Mutex<Option<Outbox>>);
 
-/// `Outbox::open`; the options are JSON.
-#[uniffi::export]
-pub async fn open_outbox(
-    uri: String,
-    options: String,
-    wait: Arc<NativeWait>,
-) -> Result<Arc<NativeOutbox>, NativeError> {
-    let options = options_from_json(&options)?;
-    let outbox = wait.until(async move { Outbox::open(&uri, options).await }).await?;
-    Ok(Arc::new(NativeOutbox(Mutex::new(Some(outbox)))))
-}
-
 #[uniffi::export]
 impl NativeOutbox {
+    /// `Outbox::open`; the options are JSON.
+    #[uniffi::constructor]
+    pub async fn open(uri: String, options: String, wait: Arc<NativeWait>) -> Result<Self, NativeError> {
+        let options = options_from_json(&options)?;
+        let outbox = wait.until(async move { Outbox::open(&uri, options).await }).await?;
+        Ok(Self(Mutex::new(Some(outbox))))
+    }
+
     /// `Outbox::call`: a method by name, with its parameters as a JSON object.
     pub async fn call(&self, method: String, params: String, wait: Arc<NativeWait>) -> Result<String, NativeError> {
-        let outbox = self.open()?;
+        let outbox = self.outbox()?;
         wait.until(async move { json(&outbox.call(&method, &params).await?) }).await
     }
 
@@ -42,23 +38,23 @@ impl NativeOutbox {
         options: String,
         wait: Arc<NativeWait>,
     ) -> Result<String, NativeError> {
-        let outbox = self.open()?;
+        let outbox = self.outbox()?;
         wait.until(async move { json(&outbox.publish_data(payload, &options).await?) }).await
     }
 
     /// `Outbox::worker`.
     pub fn worker(&self, concurrency: u64) -> Result<NativeWorker, NativeError> {
-        Ok(NativeWorker(self.open()?.worker(size(concurrency))?))
+        Ok(NativeWorker(self.outbox()?.worker(size(concurrency))?))
     }
 
     /// Lets go of the store; what is under way is finished.
-    pub fn close(&self) {
+    pub fn let_go(&self) {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
 impl NativeOutbox {
-    fn open(&self) -> Result<Outbox, Error> {
+    fn outbox(&self) -> Result<Outbox, Error> {
         let outbox = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         outbox.ok_or_else(|| Error::new(ErrorCode::Closed, "the outbox is closed"))
     }

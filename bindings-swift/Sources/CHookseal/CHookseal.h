@@ -394,14 +394,19 @@ uint64_t uniffi_hookseal_swift_fn_clone_nativeoutbox(uint64_t handle, RustCallSt
 void uniffi_hookseal_swift_fn_free_nativeoutbox(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CONSTRUCTOR_NATIVEOUTBOX_OPEN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_CONSTRUCTOR_NATIVEOUTBOX_OPEN
+uint64_t uniffi_hookseal_swift_fn_constructor_nativeoutbox_open(RustBuffer uri, RustBuffer options, uint64_t wait
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CALL
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CALL
 uint64_t uniffi_hookseal_swift_fn_method_nativeoutbox_call(uint64_t ptr, RustBuffer method, RustBuffer params, uint64_t wait
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CLOSE
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_CLOSE
-void uniffi_hookseal_swift_fn_method_nativeoutbox_close(uint64_t ptr, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_LET_GO
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_LET_GO
+void uniffi_hookseal_swift_fn_method_nativeoutbox_let_go(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_METHOD_NATIVEOUTBOX_PUBLISH
@@ -669,11 +674,6 @@ RustBuffer uniffi_hookseal_swift_fn_func_retry_plan(RustBuffer policy, double ou
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_SCHEME_NAMES
 RustBuffer uniffi_hookseal_swift_fn_func_scheme_names(RustCallStatus *_Nonnull out_status
     
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OPEN_OUTBOX
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OPEN_OUTBOX
-uint64_t uniffi_hookseal_swift_fn_func_open_outbox(RustBuffer uri, RustBuffer options, uint64_t wait
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_FN_FUNC_OUTBOX_STATEMENT
@@ -959,12 +959,6 @@ uint16_t uniffi_hookseal_swift_checksum_func_scheme_names(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OPEN_OUTBOX
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OPEN_OUTBOX
-uint16_t uniffi_hookseal_swift_checksum_func_open_outbox(void
-    
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OUTBOX_STATEMENT
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_FUNC_OUTBOX_STATEMENT
 uint16_t uniffi_hookseal_swift_checksum_func_outbox_statement(void
@@ -1043,9 +1037,9 @@ uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_call(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CLOSE
-#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_CLOSE
-uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_close(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_LET_GO
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_METHOD_NATIVEOUTBOX_LET_GO
+uint16_t uniffi_hookseal_swift_checksum_method_nativeoutbox_let_go(void
     
 );
 #endif
@@ -1256,6 +1250,12 @@ uint16_t uniffi_hookseal_swift_checksum_constructor_nativesecret_parse(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_CONSTRUCTOR_NATIVESECRET_UTF8
 #define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_CONSTRUCTOR_NATIVESECRET_UTF8
 uint16_t uniffi_hookseal_swift_checksum_constructor_nativesecret_utf8(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_CONSTRUCTOR_NATIVEOUTBOX_OPEN
+#define UNIFFI_FFIDEF_UNIFFI_HOOKSEAL_SWIFT_CHECKSUM_CONSTRUCTOR_NATIVEOUTBOX_OPEN
+uint16_t uniffi_hookseal_swift_checksum_constructor_nativeoutbox_open(void
     
 );
 #endif

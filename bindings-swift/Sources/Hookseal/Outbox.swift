@@ -19,6 +19,7 @@ internal import HooksealFFI
 public final class Outbox: Sendable {
     private let uri: String
     private let native: NativeOutbox
+    private let calls: Calls
 
     /// Who gets which events.
     public let subscriptions: Subscriptions
@@ -30,7 +31,7 @@ public final class Outbox: Sendable {
     private init(_ uri: String, _ native: NativeOutbox) {
         self.uri = uri
         self.native = native
-        let calls = Calls(native: native)
+        calls = Calls(native: native)
         subscriptions = Subscriptions(calls: calls)
         deliveries = Deliveries(calls: calls)
         deadLetters = DeadLetters(calls: calls)
@@ -64,7 +65,7 @@ public final class Outbox: Sendable {
             deadRetention: timeInterval(deadRetention), lease: timeInterval(lease), poll: timeInterval(poll),
             disableAfter: Setting(value: disableAfter.map(timeInterval)), delivery: delivery)
         let options = try options(fields)
-        return Outbox(uri, try await waiting { try await openOutbox(uri: uri, options: options, wait: $0) })
+        return Outbox(uri, try await waiting { try await NativeOutbox.open(uri: uri, options: options, wait: $0) })
     }
 
     /// Accepts an event: when this returns, it is in one committed, synced transaction.
@@ -157,10 +158,8 @@ public final class Outbox: Sendable {
 
     /// Lets go of the store, once what is under way has ended. A worker keeps it until it is stopped.
     public func close() {
-        native.close()
+        native.letGo()
     }
-
-    private var calls: Calls { Calls(native: native) }
 
     private func publish(_ publication: Publication, to endpoint: EndpointOptions?) async throws -> Published {
         let options = try publication.options(for: endpoint)

@@ -1417,7 +1417,7 @@ public protocol NativeOutboxProtocol: AnyObject, Sendable {
     /**
      * Lets go of the store; what is under way is finished.
      */
-    func close() 
+    func letGo() 
     
     /**
      * `Outbox::publish_data`; the options are JSON.
@@ -1484,6 +1484,24 @@ open class NativeOutbox: NativeOutboxProtocol, @unchecked Sendable {
     }
 
     
+    /**
+     * `Outbox::open`; the options are JSON.
+     */
+public static func `open`(uri: String, options: String, wait: NativeWait)async throws  -> NativeOutbox  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hookseal_swift_fn_constructor_nativeoutbox_open(FfiConverterString.lower(uri),FfiConverterString.lower(options),FfiConverterTypeNativeWait_lower(wait)
+                )
+            },
+            pollFunc: ffi_hookseal_swift_rust_future_poll_u64,
+            completeFunc: ffi_hookseal_swift_rust_future_complete_u64,
+            freeFunc: ffi_hookseal_swift_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeOutbox_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+    
 
     
     /**
@@ -1508,9 +1526,9 @@ open func call(method: String, params: String, wait: NativeWait)async throws  ->
     /**
      * Lets go of the store; what is under way is finished.
      */
-open func close()  {try! rustCall() {
+open func letGo()  {try! rustCall() {
         uniffiCallStatus in
-    uniffi_hookseal_swift_fn_method_nativeoutbox_close(
+    uniffi_hookseal_swift_fn_method_nativeoutbox_let_go(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 }
@@ -5126,23 +5144,6 @@ public func schemeNames() -> [String]  {
 })
 }
 /**
- * `Outbox::open`; the options are JSON.
- */
-public func openOutbox(uri: String, options: String, wait: NativeWait)async throws  -> NativeOutbox  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_hookseal_swift_fn_func_open_outbox(FfiConverterString.lower(uri),FfiConverterString.lower(options),FfiConverterTypeNativeWait_lower(wait)
-                )
-            },
-            pollFunc: ffi_hookseal_swift_rust_future_poll_u64,
-            completeFunc: ffi_hookseal_swift_rust_future_complete_u64,
-            freeFunc: ffi_hookseal_swift_rust_future_free_u64,
-            liftFunc: FfiConverterTypeNativeOutbox_lift,
-            errorHandler: FfiConverterTypeNativeError_lift
-        )
-}
-/**
  * `outbox::publish_statement`; the options are JSON.
  */
 public func outboxStatement(uri: String, payload: Data, options: String, style: String?)throws  -> NativeStatement  {
@@ -5179,9 +5180,6 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_func_scheme_names() != 28344) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_hookseal_swift_checksum_func_open_outbox() != 33880) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_func_outbox_statement() != 43726) {
@@ -5223,7 +5221,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hookseal_swift_checksum_method_nativeoutbox_call() != 29615) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_close() != 43155) {
+    if (uniffi_hookseal_swift_checksum_method_nativeoutbox_let_go() != 29588) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_method_nativeoutbox_publish() != 904) {
@@ -5329,6 +5327,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_constructor_nativesecret_utf8() != 44234) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hookseal_swift_checksum_constructor_nativeoutbox_open() != 62997) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hookseal_swift_checksum_constructor_nativewait_new() != 56943) {

@@ -1,16 +1,13 @@
 package io.hookseal
 
-import io.hookseal.internal.NativeException
 import io.hookseal.internal.NativeHandle
 import io.hookseal.internal.NativeItem
 import io.hookseal.internal.NativeSender
-import io.hookseal.internal.NativeWait
 import io.hookseal.internal.inSeconds
 import io.hookseal.internal.native
 import java.util.concurrent.CompletableFuture
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
-import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -88,28 +85,17 @@ constructor(
     connectTimeout: Duration = 5.seconds,
 ) : AutoCloseable {
     private val native: NativeSender = native {
+        val delivery = DeliveryOptions(
+            allowPrivate, allowSubnets, allowPorts, httpsOnly, maxInFlightPerEndpoint, rateLimit, breaker, proxy,
+            extraRoots, identity, userAgent, http2, headerPrefix, headerNames, timeout, connectTimeout,
+        )
         val fields = mapOf(
             "retry" to retry.options(),
-            "allow_private" to allowPrivate,
-            "allow_subnets" to allowSubnets,
-            "allow_ports" to allowPorts,
-            "https_only" to httpsOnly,
             "max_in_flight" to maxInFlight,
-            "max_in_flight_per_endpoint" to maxInFlightPerEndpoint,
             "max_queued" to maxQueued,
             "max_queued_bytes" to maxQueuedBytes,
-            "rate_limit" to rateLimit?.options(),
-            "proxy" to proxy,
-            "extra_roots" to extraRoots,
-            "identity" to identity,
-            "user_agent" to userAgent,
-            "http2" to http2,
-            "header_prefix" to headerPrefix,
-            "header_names" to headerNames?.options(),
-            "timeout" to timeout.inSeconds(),
-            "connect_timeout" to connectTimeout.inSeconds(),
         )
-        NativeSender(options(fields.withoutNulls() + ("breaker" to breaker?.options())))
+        NativeSender(options(delivery.options() + fields))
     }
 
     private val closed = Job()
@@ -223,25 +209,3 @@ public class DeliveryHandle internal constructor(private val native: NativeHandl
 
 /** Where Java's futures wait: on threads that do not keep the JVM from exiting. */
 private val waits = CoroutineScope(Dispatchers.Default)
-
-/** Waits for the core in a way that a cancelled coroutine can leave. */
-private suspend fun <T> waiting(call: suspend (NativeWait) -> T): T = NativeWait().use { wait ->
-    try {
-        native { call(wait) }
-    } catch (left: CancellationException) {
-        wait.cancel()
-        throw left
-    }
-}
-
-/** Waits for the core until `end`, where there is nothing more to be had from it. */
-private suspend fun <T> waiting(end: Job, call: suspend (NativeWait) -> T?): T? = waiting { wait ->
-    val ending = end.invokeOnCompletion { runCatching { wait.cancel() } }
-    try {
-        call(wait)
-    } catch (_: NativeException.Cancelled) {
-        null
-    } finally {
-        ending.dispose()
-    }
-}

@@ -36,32 +36,51 @@ class SenderTest {
     private val run = UUID.randomUUID().toString()
     private val later = RetryPolicy.schedule(listOf(1.hours))
 
-    private fun endpoint(
-        scenario: String, headers: Map<String, String> = emptyMap(), retry: RetryPolicy? = null,
-        timeout: Duration? = null, run: String = this.run,
-    ) = Endpoint(Receiver.url(scenario, run), "whsec_demo", headers = headers, retry = retry, timeout = timeout)
+    private fun endpoint(scenario: String, headers: Map<String, String> = emptyMap()) =
+        Endpoint(Receiver.url(scenario, run), "whsec_demo", headers = headers)
 
     // Scenarios
 
     @Test
-    fun `every scenario ends as it says`() = runBlocking(Dispatchers.Default) {
-        val scenarios = readJson(Receiver.scenarios).getAsJsonArray("tests").map { it.asJsonObject }
+    fun `every scenario ends as it says`() = play(Receiver)
+
+    @Test
+    fun `every scenario over TLS ends as it says`() = play(TlsReceiver)
+
+    private fun play(receiver: ScriptedReceiver) = runBlocking(Dispatchers.Default) {
+        val scenarios = readJson(receiver.scenarios).getAsJsonArray("tests").map { it.asJsonObject }
+        val roots = listOf(receiver.root())
         val places = Semaphore(4)                                      // some are about a third of a second
-        scenarios.map { async { places.withPermit { check(it) } } }.awaitAll()
-        println("scenarios: ${scenarios.size} deliveries")
+        scenarios.map { async { places.withPermit { check(it, receiver, roots) } } }.awaitAll()
+        println("scenarios: ${scenarios.size} of ${receiver.scenarios.name}")
         assertTrue(scenarios.isNotEmpty())
     }
 
-    private suspend fun check(scenario: JsonObject) {
+    private suspend fun check(scenario: JsonObject, receiver: ScriptedReceiver, roots: List<String>) {
         val (id, run) = scenario["id"].asString to UUID.randomUUID().toString()
         val expected = scenario.getAsJsonObject("expect").deepCopy()
         val requests = expected.remove("requests")?.asInt
-        Sender(allowPrivate = true).use { sender ->                     // its own: some are about which connection is used
-            val policy = policy(scenario.getAsJsonObject("policy") ?: JsonObject())
-            val endpoint = endpoint(id, retry = policy, timeout = scenario.duration("timeout"), run = run)
+        Sender(allowPrivate = true, extraRoots = roots).use { sender ->     // its own: some are about which connection is used
+            val endpoint = Endpoint(
+                receiver.url(id, run, scenario.text("server")), "whsec_demo",
+                retry = policy(scenario.getAsJsonObject("policy") ?: JsonObject()), timeout = scenario.duration("timeout"),
+            )
             assertEquals(expected, describe(sender.send(endpoint, "order.paid", mapOf("id" to 42))), id)
         }
-        if (requests != null) assertEquals(requests, Receiver.requests(run).size, id)
+        if (requests != null) assertEquals(requests, receiver.requests(run).size, id)
+    }
+
+    @Test
+    fun `every plan is as it says`() {
+        val plans = readJson(checkout.resolve("spec/scenarios/plans.json")).getAsJsonArray("tests").map { it.asJsonObject }
+        for (json in plans) {
+            val plan = policy(json.getAsJsonObject("policy")).plan(json.duration("outage")!!, json["seed"].asLong)
+            val expect = json.getAsJsonObject("expect")
+            assertEquals(expect.getAsJsonArray("attempts").map { it.asDouble.seconds }, plan.attempts, "$json")
+            assertEquals(expect.text("reason"), plan.reason?.toString(), "$json")
+        }
+        println("plans: ${plans.size}")
+        assertTrue(plans.isNotEmpty())
     }
 
     private fun describe(delivery: Delivery) = jsonOf(

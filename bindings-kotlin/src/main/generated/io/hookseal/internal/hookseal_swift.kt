@@ -688,11 +688,15 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hookseal_swift_checksum_func_scheme_names(
     ): Int
+    external fun uniffi_hookseal_swift_checksum_func_outbox_statement(
+    ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativekeyring_revoke(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativekeyring_rotate(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativekeyring_stats(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativescheme_document(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativescheme_header_names(
     ): Int
@@ -705,6 +709,24 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_hookseal_swift_checksum_method_nativescheme_summary(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativesecret_expose(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativesecret_text_for_store(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeoutbox_call(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeoutbox_let_go(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeoutbox_publish(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeoutbox_worker(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeworker_counts(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeworker_run(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeworker_run_until_idle(
+    ): Int
+    external fun uniffi_hookseal_swift_checksum_method_nativeworker_stop(
     ): Int
     external fun uniffi_hookseal_swift_checksum_method_nativewait_cancel(
     ): Int
@@ -764,6 +786,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hookseal_swift_checksum_constructor_nativesecret_utf8(
     ): Int
+    external fun uniffi_hookseal_swift_checksum_constructor_nativeoutbox_open(
+    ): Int
     external fun uniffi_hookseal_swift_checksum_constructor_nativewait_new(
     ): Int
     external fun uniffi_hookseal_swift_checksum_constructor_nativeendpoint_new(
@@ -816,6 +840,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_hookseal_swift_fn_constructor_nativescheme_named(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativescheme_document(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativescheme_header_names(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_method_nativescheme_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -848,6 +874,34 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_hookseal_swift_fn_method_nativesecret_expose(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_method_nativesecret_text_for_store(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_clone_nativeoutbox(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_free_nativeoutbox(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hookseal_swift_fn_constructor_nativeoutbox_open(`uri`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`wait`: Long,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativeoutbox_call(`ptr`: Long,`method`: RustBuffer.ByValue,`params`: RustBuffer.ByValue,`wait`: Long,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativeoutbox_let_go(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hookseal_swift_fn_method_nativeoutbox_publish(`ptr`: Long,`payload`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`wait`: Long,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativeoutbox_worker(`ptr`: Long,`concurrency`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_clone_nativeworker(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_free_nativeworker(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hookseal_swift_fn_method_nativeworker_counts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_method_nativeworker_run(`ptr`: Long,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativeworker_run_until_idle(`ptr`: Long,`wait`: Long,
+    ): Long
+    external fun uniffi_hookseal_swift_fn_method_nativeworker_stop(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_hookseal_swift_fn_clone_nativewait(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hookseal_swift_fn_free_nativewait(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -937,6 +991,8 @@ internal object UniffiLib {
     external fun uniffi_hookseal_swift_fn_func_retry_plan(`policy`: RustBuffer.ByValue,`outage`: Double,`seed`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hookseal_swift_fn_func_scheme_names(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hookseal_swift_fn_func_outbox_statement(`uri`: RustBuffer.ByValue,`payload`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`style`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_hookseal_swift_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1066,6 +1122,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hookseal_swift_checksum_func_scheme_names() and 0xFFFF) != 28344) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hookseal_swift_checksum_func_outbox_statement() and 0xFFFF) != 43726) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativekeyring_revoke() and 0xFFFF) != 30009) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1073,6 +1132,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativekeyring_stats() and 0xFFFF) != 45550) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativescheme_document() and 0xFFFF) != 25580) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativescheme_header_names() and 0xFFFF) != 60119) {
@@ -1091,6 +1153,33 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativesecret_expose() and 0xFFFF) != 5760) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativesecret_text_for_store() and 0xFFFF) != 46244) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeoutbox_call() and 0xFFFF) != 29615) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeoutbox_let_go() and 0xFFFF) != 29588) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeoutbox_publish() and 0xFFFF) != 904) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeoutbox_worker() and 0xFFFF) != 32923) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeworker_counts() and 0xFFFF) != 39481) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeworker_run() and 0xFFFF) != 40303) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeworker_run_until_idle() and 0xFFFF) != 64774) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_method_nativeworker_stop() and 0xFFFF) != 30424) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_method_nativewait_cancel() and 0xFFFF) != 177) {
@@ -1178,6 +1267,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_constructor_nativesecret_utf8() and 0xFFFF) != 44234) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hookseal_swift_checksum_constructor_nativeoutbox_open() and 0xFFFF) != 62997) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hookseal_swift_checksum_constructor_nativewait_new() and 0xFFFF) != 56943) {
@@ -3197,6 +3289,379 @@ internal object FfiConverterTypeNativeNotices: FfiConverter<NativeNotices, Long>
 
 
 /**
+ * An outbox until it is closed; what is under way has a share of its own.
+ */
+internal interface NativeOutboxInterface {
+
+    /**
+     * `Outbox::call`: a method by name, with its parameters as a JSON object.
+     */
+    suspend fun `call`(`method`: kotlin.String, `params`: kotlin.String, `wait`: NativeWait): kotlin.String
+
+    /**
+     * Lets go of the store; what is under way is finished.
+     */
+    fun `letGo`()
+
+    /**
+     * `Outbox::publish_data`; the options are JSON.
+     */
+    suspend fun `publish`(`payload`: kotlin.ByteArray, `options`: kotlin.String, `wait`: NativeWait): kotlin.String
+
+    /**
+     * `Outbox::worker`.
+     */
+    fun `worker`(`concurrency`: kotlin.ULong): NativeWorker
+
+    companion object
+}
+
+/**
+ * An outbox until it is closed; what is under way has a share of its own.
+ */
+internal open class NativeOutbox: Disposable, AutoCloseable, NativeOutboxInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hookseal_swift_fn_free_nativeoutbox(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hookseal_swift_fn_clone_nativeoutbox(handle, status)
+        }
+    }
+
+
+    /**
+     * `Outbox::call`: a method by name, with its parameters as a JSON object.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `call`(`method`: kotlin.String, `params`: kotlin.String, `wait`: NativeWait) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hookseal_swift_fn_method_nativeoutbox_call(
+                uniffiHandle,
+
+        FfiConverterString.lower(`method`),
+        FfiConverterString.lower(`params`),
+        FfiConverterTypeNativeWait.lower(`wait`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hookseal_swift_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Lets go of the store; what is under way is finished.
+     */override fun `letGo`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativeoutbox_let_go(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * `Outbox::publish_data`; the options are JSON.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `publish`(`payload`: kotlin.ByteArray, `options`: kotlin.String, `wait`: NativeWait) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hookseal_swift_fn_method_nativeoutbox_publish(
+                uniffiHandle,
+
+        FfiConverterByteArray.lower(`payload`),
+        FfiConverterString.lower(`options`),
+        FfiConverterTypeNativeWait.lower(`wait`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hookseal_swift_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * `Outbox::worker`.
+     */
+    @Throws(NativeException::class)override fun `worker`(`concurrency`: kotlin.ULong): NativeWorker {
+            return FfiConverterTypeNativeWorker.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativeoutbox_worker(
+        it,
+
+        FfiConverterULong.lower(`concurrency`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * `Outbox::open`; the options are JSON.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `open`(`uri`: kotlin.String, `options`: kotlin.String, `wait`: NativeWait) : NativeOutbox {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_hookseal_swift_fn_constructor_nativeoutbox_open(
+        FfiConverterString.lower(`uri`),
+        FfiConverterString.lower(`options`),
+        FfiConverterTypeNativeWait.lower(`wait`),),
+        { future, callback, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_hookseal_swift_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeOutbox.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeOutbox: FfiConverter<NativeOutbox, Long> {
+    override fun lower(value: NativeOutbox): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeOutbox {
+        return NativeOutbox(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeOutbox {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeOutbox) = 8UL
+
+    override fun write(value: NativeOutbox, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A replay guard.
  */
 internal interface NativeReplayGuardInterface {
@@ -3481,6 +3946,11 @@ internal object FfiConverterTypeNativeReplayGuard: FfiConverter<NativeReplayGuar
 internal interface NativeSchemeInterface {
 
     /**
+     * `Scheme::to_json`.
+     */
+    fun `document`(): kotlin.String
+
+    /**
      * `Scheme::header_names`.
      */
     fun `headerNames`(): List<kotlin.String>
@@ -3611,6 +4081,22 @@ internal open class NativeScheme: Disposable, AutoCloseable, NativeSchemeInterfa
             UniffiLib.uniffi_hookseal_swift_fn_clone_nativescheme(handle, status)
         }
     }
+
+
+    /**
+     * `Scheme::to_json`.
+     */override fun `document`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativescheme_document(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -3866,6 +4352,11 @@ internal interface NativeSecretInterface {
      */
     fun `expose`(): kotlin.String
 
+    /**
+     * `outbox::text_for_store`.
+     */
+    fun `textForStore`(): kotlin.String
+
     companion object
 }
 
@@ -3981,6 +4472,23 @@ internal open class NativeSecret: Disposable, AutoCloseable, NativeSecretInterfa
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_hookseal_swift_fn_method_nativesecret_expose(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * `outbox::text_for_store`.
+     */
+    @Throws(NativeException::class)override fun `textForStore`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativesecret_text_for_store(
         it,
         _status)
 }
@@ -5453,6 +5961,354 @@ internal object FfiConverterTypeNativeWait: FfiConverter<NativeWait, Long> {
 }
 
 
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A worker.
+ */
+internal interface NativeWorkerInterface {
+
+    /**
+     * `Worker::counts`.
+     */
+    fun `counts`(): kotlin.String
+
+    /**
+     * `Worker::run`; it ends only when it is told to stop, also where nobody waits for it any more.
+     */
+    suspend fun `run`()
+
+    /**
+     * `Worker::run_until_idle`.
+     */
+    suspend fun `runUntilIdle`(`wait`: NativeWait): kotlin.String
+
+    /**
+     * `Worker::stop`.
+     */
+    fun `stop`()
+
+    companion object
+}
+
+/**
+ * A worker.
+ */
+internal open class NativeWorker: Disposable, AutoCloseable, NativeWorkerInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hookseal_swift_fn_free_nativeworker(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hookseal_swift_fn_clone_nativeworker(handle, status)
+        }
+    }
+
+
+    /**
+     * `Worker::counts`.
+     */
+    @Throws(NativeException::class)override fun `counts`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativeworker_counts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * `Worker::run`; it ends only when it is told to stop, also where nobody waits for it any more.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `run`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hookseal_swift_fn_method_nativeworker_run(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_hookseal_swift_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * `Worker::run_until_idle`.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `runUntilIdle`(`wait`: NativeWait) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hookseal_swift_fn_method_nativeworker_run_until_idle(
+                uniffiHandle,
+
+        FfiConverterTypeNativeWait.lower(`wait`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hookseal_swift_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hookseal_swift_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * `Worker::stop`.
+     */override fun `stop`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_method_nativeworker_stop(
+        it,
+        _status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeWorker: FfiConverter<NativeWorker, Long> {
+    override fun lower(value: NativeWorker): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeWorker {
+        return NativeWorker(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeWorker {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeWorker) = 8UL
+
+    override fun write(value: NativeWorker, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
 
 /**
  * One attempt.
@@ -6208,6 +7064,53 @@ internal object FfiConverterTypeNativePlan: FfiConverterRustBuffer<NativePlan> {
 
 
 /**
+ * A statement for another program's connection.
+ */
+internal data class NativeStatement (
+    /**
+     * Its text.
+     */
+    val `sql`: kotlin.String
+    ,
+    /**
+     * Its parameters, in order.
+     */
+    val `params`: List<NativeParam>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeStatement: FfiConverterRustBuffer<NativeStatement> {
+    override fun read(buf: ByteBuffer): NativeStatement {
+        return NativeStatement(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeNativeParam.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeStatement) = (
+            FfiConverterString.allocationSize(value.`sql`) +
+            FfiConverterSequenceTypeNativeParam.allocationSize(value.`params`)
+    )
+
+    override fun write(value: NativeStatement, buf: ByteBuffer) {
+            FfiConverterString.write(value.`sql`, buf)
+            FfiConverterSequenceTypeNativeParam.write(value.`params`, buf)
+    }
+}
+
+
+
+/**
  * The options of a verifier.
  */
 internal data class NativeVerifierOptions (
@@ -6394,6 +7297,151 @@ internal object FfiConverterTypeNativeError : FfiConverterRustBuffer<NativeExcep
     }
 
 }
+
+
+
+/**
+ * A parameter of a statement.
+ */
+internal sealed class NativeParam {
+
+    /**
+     * NULL.
+     */
+    object Null : NativeParam()
+
+
+    /**
+     * A whole number.
+     */
+    data class Integer(
+        /**
+         * The number.
+         */
+        val `value`: kotlin.Long) : NativeParam()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Text.
+     */
+    data class Text(
+        /**
+         * The text.
+         */
+        val `value`: kotlin.String) : NativeParam()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Bytes.
+     */
+    data class Blob(
+        /**
+         * The bytes.
+         */
+        val `value`: kotlin.ByteArray) : NativeParam()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeParam : FfiConverterRustBuffer<NativeParam>{
+    override fun read(buf: ByteBuffer): NativeParam {
+        return when(buf.getInt()) {
+            1 -> NativeParam.Null
+            2 -> NativeParam.Integer(
+                FfiConverterLong.read(buf),
+                )
+            3 -> NativeParam.Text(
+                FfiConverterString.read(buf),
+                )
+            4 -> NativeParam.Blob(
+                FfiConverterByteArray.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: NativeParam): ULong = when(value) {
+        is NativeParam.Null -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is NativeParam.Integer -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`value`)
+            )
+        }
+        is NativeParam.Text -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`value`)
+            )
+        }
+        is NativeParam.Blob -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterByteArray.allocationSize(value.`value`)
+            )
+        }
+    }
+
+    override fun write(value: NativeParam, buf: ByteBuffer) {
+        when(value) {
+            is NativeParam.Null -> {
+                buf.putInt(1)
+                Unit
+            }
+            is NativeParam.Integer -> {
+                buf.putInt(2)
+                FfiConverterLong.write(value.`value`, buf)
+                Unit
+            }
+            is NativeParam.Text -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`value`, buf)
+                Unit
+            }
+            is NativeParam.Blob -> {
+                buf.putInt(4)
+                FfiConverterByteArray.write(value.`value`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
 
 
 
@@ -6962,6 +8010,34 @@ internal object FfiConverterSequenceTypeNativeKeyStats: FfiConverterRustBuffer<L
 
 
 
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeNativeParam: FfiConverterRustBuffer<List<NativeParam>> {
+    override fun read(buf: ByteBuffer): List<NativeParam> {
+        val len = buf.getInt()
+        return List<NativeParam>(len) {
+            FfiConverterTypeNativeParam.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NativeParam>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNativeParam.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NativeParam>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNativeParam.write(it, buf)
+        }
+    }
+}
+
+
+
+
 
 
 
@@ -7011,6 +8087,24 @@ internal object FfiConverterSequenceTypeNativeKeyStats: FfiConverterRustBuffer<L
     UniffiLib.uniffi_hookseal_swift_fn_func_scheme_names(
 
         _status)
+}
+    )
+    }
+
+
+        /**
+         * `outbox::publish_statement`; the options are JSON.
+         */
+    @Throws(NativeException::class) internal fun `outboxStatement`(`uri`: kotlin.String, `payload`: kotlin.ByteArray, `options`: kotlin.String, `style`: kotlin.String?): NativeStatement {
+            return FfiConverterTypeNativeStatement.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_hookseal_swift_fn_func_outbox_statement(
+
+
+        FfiConverterString.lower(`uri`),
+        FfiConverterByteArray.lower(`payload`),
+        FfiConverterString.lower(`options`),
+        FfiConverterOptionalString.lower(`style`),_status)
 }
     )
     }
