@@ -151,7 +151,7 @@ impl Outbox {
         if answers[0].is_empty() {
             return Err(not_found("finished delivery with an endpoint", id));
         }
-        self.due.notify_waiters();
+        self.tell(&self.due);
         self.delivery(id).await
     }
 
@@ -203,7 +203,7 @@ impl Outbox {
             }
             count += revived.len() as u64;
             self.store.write(Batch::from(vec![lanes_are_due(&lanes)]).holding(&lanes)).await?;
-            self.due.notify_waiters();
+            self.tell(&self.due);
         }
     }
 

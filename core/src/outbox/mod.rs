@@ -117,6 +117,12 @@ impl Outbox {
         })
     }
 
+    /// Wakes the workers of this process that wait for this, and those of others.
+    fn tell(&self, whoever: &Notify) {
+        whoever.notify_waiters();
+        self.store.tell();
+    }
+
     /// A worker that makes at most so many attempts at once. It does nothing before it is [run](Worker::run).
     ///
     /// # Errors

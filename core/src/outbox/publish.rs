@@ -209,7 +209,7 @@ impl Outbox {
         let batch = self.accept(&publication, &id, false)?;
         let published = stored(&publication, &id, self.store.write(batch).await?)?;
         crash_point!("publish.committed");
-        self.published.notify_waiters();
+        self.tell(&self.published);
         Ok(published)
     }
 
@@ -273,7 +273,7 @@ impl Outbox {
         batch.push(super::lanes_are_due([&lane]));
         let batch = Batch::from(batch).holding([lane]);
         let published = stored(publication, &id, self.store.write(batch).await?)?;
-        self.due.notify_waiters();
+        self.tell(&self.due);
         Ok(published)
     }
 

@@ -204,7 +204,7 @@ impl Outbox {
         );
         let lane = sql!("UPDATE {p}lanes SET active = 1, failing_since = NULL, paused_until = 0 WHERE id = $1", id);
         let changed = self.changed(id, vec![changed, lane]).await;
-        self.due.notify_waiters();
+        self.tell(&self.due);
         changed
     }
 

@@ -134,6 +134,9 @@ impl Worker {
                 }
                 self.0.start_what_may();
             }
+            if let Some(error) = self.0.state().failure.take() {
+                return Err(error);
+            }
         }
     }
 
@@ -164,7 +167,7 @@ impl Desk {
         {
             let (stop_taking, stop_fanning) = (stop.clone(), stop.clone());
             let taking = async { tokio::join!(self.keep_taking(stop_taking), self.keep_fanning_out(stop_fanning)) };
-            let others = async { tokio::join!(self.keep_leases(), self.keep_clean()) };
+            let others = async { tokio::join!(self.keep_leases(), self.keep_clean(), self.keep_listening()) };
             let overdue = async {
                 let _ = stop.wait_for(|stop| *stop).await;
                 tokio::time::sleep(LAST_CLAIM).await;
@@ -251,6 +254,16 @@ impl Desk {
                 Err(error) => tracing::warn!(%error, "leases were not extended"),
             }
         }
+    }
+
+    /// Looks for work when another process may have made some.
+    async fn keep_listening(&self) {
+        let (published, due) = (Arc::clone(&self.outbox.published), Arc::clone(&self.outbox.due));
+        let told = Box::new(move || {
+            published.notify_waiters();
+            due.notify_waiters();
+        });
+        self.outbox.store.listen(told).await;
     }
 
     async fn keep_clean(&self) {

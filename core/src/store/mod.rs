@@ -32,7 +32,16 @@ pub(crate) trait Database: Send + Sync {
     fn read(&self, statement: Statement) -> Answer<'_, Vec<Row>>;
 
     fn dialect(&self) -> Dialect;
+
+    /// Tells whoever listens in another process that there is work, soon and at most once for much of it. Nothing depends on
+    /// it but how soon that is done.
+    fn tell(&self);
+
+    /// Calls when another process may have told of work, for as long as the future is polled.
+    fn listen(&self, told: Told) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
+
+pub(crate) type Told = Box<dyn Fn() + Send + Sync>;
 
 /// One column of a row, or one parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +137,14 @@ impl Store {
 
     pub(crate) async fn read(&self, statement: Statement) -> Result<Vec<Row>> {
         self.database.read(self.in_dialect(statement)).await
+    }
+
+    pub(crate) fn tell(&self) {
+        self.database.tell();
+    }
+
+    pub(crate) fn listen(&self, told: Told) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.database.listen(told)
     }
 
     fn in_dialect(&self, statement: Statement) -> Statement {

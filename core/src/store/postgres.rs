@@ -11,12 +11,12 @@ use std::{
 use bytes::BytesMut;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_postgres::{
-    Client, Config, Row as PgRow,
+    AsyncMessage, Client, Config, Row as PgRow,
     error::SqlState,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{Answer, Batch, Database, Dialect, Row, Statement, Value, crash_point, invalid, rows};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, invalid, rows};
 use crate::{Error, ErrorCode, Result, transport};
 
 /// Locks lanes; what is read after it is as whoever had them before left it.
@@ -24,6 +24,8 @@ const HOLD: &str = "SELECT id FROM {p}lanes WHERE id IN (SELECT value ->> 0 FROM
 const CONNECTIONS: usize = 8;
 /// How long a free connection is waited for.
 const WAIT: Duration = Duration::from_secs(5);
+/// At least so much time lies between two tellings.
+const BETWEEN_NEWS: Duration = Duration::from_millis(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a transaction that others got in the way of is run.
 const TRIES: usize = 3;
@@ -36,6 +38,8 @@ pub(super) struct Postgres {
     /// What has to reach the disk, and what need not wait for it.
     durable: mpsc::UnboundedSender<Job>,
     brief: mpsc::UnboundedSender<Job>,
+    /// There is something to tell others.
+    news: mpsc::Sender<()>,
 }
 
 struct Job {
@@ -44,12 +48,28 @@ struct Job {
 }
 
 struct Pool {
+    /// What others listen to, and whose word it is.
+    channel: String,
+    name: String,
     /// Waits for lanes, in the order of their names.
     hold: String,
     config: Config,
     tls: tokio_postgres_rustls::MakeRustlsConnect,
     free: Semaphore,
     idle: Mutex<Vec<Client>>,
+}
+
+/// A transaction that was not answered with its rows.
+struct Failed {
+    error: Error,
+    /// The server answered, so nothing of it is there.
+    was_refused: bool,
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
 }
 
 /// A connection in use; one that is not given back is closed, and with it the transaction that it may be in.
@@ -60,7 +80,8 @@ struct Lease<'a> {
 
 impl Postgres {
     pub(super) async fn connect(url: &str, prefix: &str) -> Result<Self> {
-        let mut config: Config = url.parse().map_err(|error| invalid(format!("the PostgreSQL URI: {error}")))?;
+        let mut config: Config =
+            url.parse().map_err(|error| invalid(format!("the PostgreSQL URI: {}", with_causes(&error))))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
@@ -69,7 +90,17 @@ impl Postgres {
         }
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(transport::plain_config()?);
         let hold = Dialect::Postgres.render(HOLD, prefix);
-        let pool = Arc::new(Pool { hold, config, tls, free: Semaphore::new(CONNECTIONS), idle: Mutex::default() });
+        let (channel, name) =
+            (format!("{prefix}work"), uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).to_string());
+        let pool = Arc::new(Pool {
+            channel,
+            name,
+            hold,
+            config,
+            tls,
+            free: Semaphore::new(CONNECTIONS),
+            idle: Mutex::default(),
+        });
         let commits = pool.read(&super::sql!("SHOW synchronous_commit")).await?;
         if let Some([Value::Text(setting)]) = commits.first().map(Vec::as_slice) {
             if setting == "off" {
@@ -84,7 +115,9 @@ impl Postgres {
             writes
         };
         let (durable, brief) = (start(), start());
-        Ok(Self { pool, durable, brief })
+        let (news, told) = mpsc::channel(1);
+        tokio::spawn(tell_all(Arc::clone(&pool), told));
+        Ok(Self { pool, durable, brief, news })
     }
 }
 
@@ -131,20 +164,20 @@ impl Pool {
     async fn transact(&self, batch: &Batch) -> Result<Vec<Vec<Row>>> {
         for _ in 1..TRIES {
             match self.transact_once(batch).await {
-                Err(error) if error.code() == ErrorCode::StorageBusy => {}
-                result => return result,
+                Err(Failed { error, .. }) if error.code() == ErrorCode::StorageBusy => {}
+                result => return Ok(result?),
             }
         }
-        self.transact_once(batch).await
+        Ok(self.transact_once(batch).await?)
     }
 
     /// Sends everything at once, and reads the answers after that: a transaction costs one journey.
-    async fn transact_once(&self, batch: &Batch) -> Result<Vec<Vec<Row>>> {
+    async fn transact_once(&self, batch: &Batch) -> std::result::Result<Vec<Vec<Row>>, Failed> {
         let held = (!batch.lanes.is_empty()).then(|| {
             let lanes = rows(batch.lanes.iter().map(|lane| serde_json::json!([lane])));
             Statement { sql: self.hold.clone().into(), params: vec![lanes] }
         });
-        let lease = self.lease().await?;
+        let lease = self.lease().await.map_err(|error| Failed { error, was_refused: false })?;
         let client = &lease.client;
         let plain = |sql: &'static str| -> Pin<Box<dyn Future<Output = PgResult<Vec<Row>>> + Send + '_>> {
             Box::pin(async move { client.batch_execute(sql).await.map(|()| Vec::new()) })
@@ -181,11 +214,11 @@ impl Pool {
             }
         }
         if let Some(error) = failed {
-            let error = failure(&error);
+            let was_refused = error.code().is_some();
             if !lease.client.is_closed() {
                 self.give_back(lease).await;
             }
-            return Err(error);
+            return Err(Failed { error: failure(&error), was_refused });
         }
         crash_point!("commit.after");
         self.give_back(lease).await;
@@ -206,19 +239,55 @@ async fn write_all(pool: Arc<Pool>, mut jobs: mpsc::UnboundedReceiver<Job>) {
             lanes: group.iter().flat_map(|job| job.batch.lanes.iter().cloned()).collect(),
             is_durable: group.iter().any(|job| job.batch.is_durable),
         };
-        let mut result = if group.len() > 1 { pool.transact_once(&together).await.ok() } else { None };
+        let mut result = if group.len() > 1 { Some(pool.transact_once(&together).await) } else { None };
         for job in group {
             let own = match &mut result {
-                Some(rows) => {
+                Some(Ok(rows)) => {
                     let rest = rows.split_off(job.batch.statements.len());
                     Ok(std::mem::replace(rows, rest))
                 }
+                // It may be committed: who ran it again would take what it wrote for another's.
+                Some(Err(Failed { error, was_refused: false })) => Err(error.clone()),
                 // One of them failed, or there is only one.
-                None => pool.transact(&job.batch).await,
+                _ => pool.transact(&job.batch).await,
             };
             // Whoever asked may have stopped waiting.
             let _ = job.answer.send(own);
         }
+    }
+}
+
+/// Tells of work, until the store is dropped.
+async fn tell_all(pool: Arc<Pool>, mut news: mpsc::Receiver<()>) {
+    while news.recv().await.is_some() {
+        let told = super::sql!("SELECT pg_notify($1, $2)", &pool.channel, &pool.name);
+        // They look for work now and then, whatever they are told.
+        let _ = pool.transact_once(&Batch::brief(vec![told])).await;
+        tokio::time::sleep(BETWEEN_NEWS).await;
+    }
+}
+
+impl Pool {
+    /// Listens on a connection of its own until that breaks. Behind a pooler in transaction mode it hears nothing.
+    async fn listen(&self, told: &Told) -> PgResult<()> {
+        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
+        let heard = async {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message? {
+                    AsyncMessage::Notification(news) if news.payload() != self.name => told(),
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        let text = format!("LISTEN {}", self.channel);
+        let listening = async {
+            client.batch_execute(&text).await?;
+            // What was told of before is not told of again.
+            told();
+            Ok(())
+        };
+        tokio::try_join!(heard, listening).map(|_| ())
     }
 }
 
@@ -240,6 +309,23 @@ impl Database for Postgres {
 
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn tell(&self) {
+        // Where one waits to be told, it tells of this too.
+        let _ = self.news.try_send(());
+    }
+
+    fn listen(&self, told: Told) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let pool = Arc::clone(&self.pool);
+        Box::pin(async move {
+            loop {
+                if let Err(error) = pool.listen(&told).await {
+                    tracing::debug!(%error, "not listening to PostgreSQL; work of other processes is found a little later");
+                }
+                tokio::time::sleep(WAIT).await;
+            }
+        })
     }
 }
 
@@ -310,12 +396,16 @@ fn failure(error: &tokio_postgres::Error) -> Error {
         }
         _ => ErrorCode::StorageUnavailable,
     };
-    let mut text = format!("PostgreSQL: {error}");
+    Error::new(code, format!("PostgreSQL: {}", with_causes(error)))
+}
+
+fn with_causes(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text.push_str(": ");
         text.push_str(&inner.to_string());
         cause = inner.source();
     }
-    Error::new(code, text)
+    text
 }

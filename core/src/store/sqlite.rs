@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    future::{self, Future},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
@@ -14,7 +16,7 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::{Answer, Batch, Database, Dialect, Row, Statement, Value, crash_point, invalid};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, invalid};
 use crate::{Error, ErrorCode, Result};
 
 /// How long a lock of another process is waited for.
@@ -27,7 +29,12 @@ const PREPARED: usize = 128;
 /// File systems on which SQLite's locks do not hold, as `/proc/mounts` names them.
 const NETWORKED: [&str; 6] = ["nfs", "nfs4", "cifs", "smb3", "9p", "afs"];
 
+/// How often it is looked whether another process has written.
+const GLANCE: Duration = Duration::from_millis(10);
+
 pub(super) struct Sqlite {
+    /// What grows when anyone writes.
+    log: Option<PathBuf>,
     writer: mpsc::Sender<Job>,
     /// None where only the writer's connection sees the tables.
     readers: Option<mpsc::Sender<Job>>,
@@ -58,7 +65,9 @@ impl Sqlite {
             let jobs = Arc::clone(&jobs);
             start("hookseal-reader", move || read_all(&connection, &jobs))?;
         }
-        Ok(Self { writer, readers: Some(readers) })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Ok(Self { log: Some(log.into()), writer, readers: Some(readers) })
     }
 
     /// A store that ends with this process.
@@ -68,7 +77,7 @@ impl Sqlite {
             .map_err(|error| failure(&error))?;
         let (writer, jobs) = mpsc::channel();
         start("hookseal-memory", move || write_all(connection, &jobs, None))?;
-        Ok(Self { writer, readers: None })
+        Ok(Self { log: None, writer, readers: None })
     }
 
     async fn ask(queue: &mpsc::Sender<Job>, batch: Batch) -> Result<Vec<Vec<Row>>> {
@@ -92,6 +101,26 @@ impl Database for Sqlite {
 
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
+    }
+
+    /// They see it.
+    fn tell(&self) {}
+
+    fn listen(&self, told: Told) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let log = self.log.clone();
+        Box::pin(async move {
+            let Some(log) = log else { return future::pending().await };
+            let look = || fs::metadata(&log).ok().map(|found| (found.len(), found.modified().ok()));
+            let mut seen = look();
+            loop {
+                tokio::time::sleep(GLANCE).await;
+                let now = look();
+                if now != seen {
+                    seen = now;
+                    told();
+                }
+            }
+        })
     }
 }
 

@@ -71,12 +71,17 @@ impl Desk {
                 Err(error) => {
                     together = 1;
                     let now = Instant::now();
-                    let (late, again): (Vec<_>, _) = outcomes.into_iter().partition(|outcome| outcome.give_up <= now);
+                    let (again, late): (Vec<_>, Vec<_>) = {
+                        let mut state = self.state();
+                        let waiting = std::mem::take(&mut state.outcomes);
+                        waiting.into_iter().chain(outcomes).partition(|outcome| now < outcome.give_up)
+                    };
+                    self.state().outcomes.splice(0..0, again);
                     for outcome in &late {
                         tracing::warn!(%error, id = %outcome.id, "an outcome could not be written; the delivery is made again");
+                        self.state().failure = Some(error.clone());
                     }
                     self.settle(&late, |_| false);
-                    self.state().outcomes.extend(again);
                     pause_after(&error, &mut rest).await;
                 }
             }

@@ -15,7 +15,7 @@ use super::{
     AHEAD, Counts, PORTION,
 };
 use crate::{
-    Endpoint, RetryPolicy,
+    Endpoint, Error, RetryPolicy,
     engine::{Breaker, LaneId, Lanes, Shipment, Slots},
 };
 
@@ -40,6 +40,8 @@ pub(super) struct State {
     /// Outcomes that are still to be written, and whether that is under way.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) is_recording: bool,
+    /// Why an outcome was given up.
+    pub(super) failure: Option<Error>,
     pub(super) tasks: JoinSet<()>,
     pub(super) counts: Counts,
 }
@@ -78,6 +80,7 @@ impl State {
             endpoints: HashMap::new(),
             outcomes: Vec::new(),
             is_recording: false,
+            failure: None,
             tasks: JoinSet::new(),
             counts: Counts::default(),
         }
