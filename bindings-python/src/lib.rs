@@ -13,7 +13,9 @@ mod seal;
 mod send;
 
 /// The native half of the package `hookseal`.
-#[pyo3::pymodule(name = "_native")]
+///
+/// It is not tested without the interpreter's lock, so a free-threaded interpreter is asked to keep it.
+#[pyo3::pymodule(name = "_native", gil_used = true)]
 mod native {
     use pyo3::prelude::*;
 
@@ -36,7 +38,7 @@ mod native {
     #[pymodule_export]
     use crate::seal::{ReplayGuard, Signer, Verified, Verifier};
     #[pymodule_export]
-    use crate::send::{Courier, Endpoint, Job, check_event, retry_policy, standard_retry_policy};
+    use crate::send::{Courier, Endpoint, Job, check_event, plan, retry_policy, standard_retry_policy};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -10,7 +10,9 @@ use std::{
 };
 
 use hookseal::{
-    EndpointOptions, Error, ErrorCode, Event, SenderOptions, retry::RetryPolicy, sender::options_from_json,
+    EndpointOptions, Error, ErrorCode, Event, SenderOptions,
+    retry::{self, RetryPolicy},
+    sender::options_from_json,
 };
 use pyo3::{prelude::*, types::PyBytes};
 use serde::Serialize;
@@ -257,6 +259,15 @@ pub(crate) fn retry_policy(record: &str) -> Result<String> {
 #[pyfunction]
 pub(crate) fn standard_retry_policy() -> Result<String> {
     Ok(text(&RetryPolicy::standard())?)
+}
+
+/// What a retry policy does through an outage of so many seconds.
+#[pyfunction]
+#[pyo3(signature = (record, outage, seed, /))]
+pub(crate) fn plan(record: &str, outage: &Bound<'_, PyAny>, seed: &Bound<'_, PyAny>) -> Result<String> {
+    let policy: RetryPolicy = options_from_json(record)?;
+    let (outage, seed) = (convert::seconds(outage, "outage")?, convert::count(seed, "seed")? as u64);
+    Ok(text(&retry::plan(&policy, outage, seed)?)?)
 }
 
 fn event(

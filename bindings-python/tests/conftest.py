@@ -21,38 +21,63 @@ import hookseal
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCENARIOS = ROOT / "spec" / "scenarios" / "deliveries.json"
+SCENARIOS = ROOT / "spec" / "scenarios"
 
 
 class Receiver:
     """The scripted receiver, as its README describes it."""
 
-    def __init__(self, port: int) -> None:
-        self.base = f"http://127.0.0.1:{port}"
+    def __init__(self, ready: dict[str, Any]) -> None:
+        self.base = f"http://127.0.0.1:{ready['port']}"
+        secure = {name: f"https://localhost:{port}" for name, port in ready["tls"].items()}
+        self.origins = {None: self.base, "clear": self.base.replace("http:", "https:"), **secure}
 
-    def url(self, scenario: str) -> tuple[str, str]:
+    def url(self, scenario: str, server: str | None = None) -> tuple[str, str]:
         """A URL that plays a scenario from its start, and the run's id."""
         run = uuid.uuid4().hex
-        return f"{self.base}/s/{scenario}/{run}/hook", run
+        return f"{self.origins[server]}/s/{scenario}/{run}/hook", run
 
     def requests(self, run: str) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.base}/records/{run}", timeout=5) as answer:
-            requests: list[dict[str, Any]] = json.load(answer)["requests"]
-            return requests
+        requests: list[dict[str, Any]] = json.loads(self.get(f"records/{run}"))["requests"]
+        return requests
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"{self.base}/{path}", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+
+def scenarios(name: str) -> list[dict[str, Any]]:
+    """The tests of a scenario file."""
+    tests: list[dict[str, Any]] = json.loads((SCENARIOS / name).read_text("utf-8"))["tests"]
+    return tests
 
 
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
+    with playing("deliveries.json") as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def tls_receiver() -> Iterator[Receiver]:
+    with playing("deliveries-tls.json") as receiver:
+        yield receiver
+
+
+@contextlib.contextmanager
+def playing(name: str) -> Iterator[Receiver]:
+    """A receiver of these scenarios."""
     program = os.environ.get("HOOKSEAL_RECEIVER") or shutil.which(
         "hookseal-receiver", path=os.pathsep.join(map(str, (ROOT / "target").glob("*")))
     )
     assert program, "build it: cargo build -p hookseal-receiver"
     with subprocess.Popen(
-        [program, "--scenarios", SCENARIOS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [program, "--scenarios", SCENARIOS / name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield Receiver(json.loads(process.stdout.readline())["port"])
+        yield Receiver(json.loads(process.stdout.readline()))
         process.stdin.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import pickle
 import socket
@@ -14,17 +13,25 @@ from typing import Any
 
 import hookseal
 import pytest
-from conftest import SCENARIOS, Receiver, Sink, refused
-from hookseal import AsyncSender, ConfigError, Endpoint, RetryPolicy, Sender, SendError, Verifier
-
-TESTS = json.loads(SCENARIOS.read_text("utf-8"))["tests"]
+from conftest import Receiver, Sink, refused, scenarios
+from hookseal import AsyncSender, ConfigError, Endpoint, RetryPolicy, Sender, SendError, Verifier, plan
 
 
-@pytest.mark.parametrize("test", TESTS, ids=lambda test: test["id"])
+@pytest.mark.parametrize("test", scenarios("deliveries.json"), ids=lambda test: test["id"])
 def test_scenarios(receiver: Receiver, test: dict[str, Any]) -> None:
-    url, run = receiver.url(test["id"])
+    play(receiver, test)
+
+
+@pytest.mark.parametrize("test", scenarios("deliveries-tls.json"), ids=lambda test: test["id"])
+def test_scenarios_over_tls(tls_receiver: Receiver, test: dict[str, Any]) -> None:
+    play(tls_receiver, test, extra_roots=[tls_receiver.get("root.pem")])
+
+
+def play(receiver: Receiver, test: dict[str, Any], **options: Any) -> None:
+    """Sends one event to a receiver that plays the test, and compares what became of it."""
+    url, run = receiver.url(test["id"], test.get("server"))
     endpoint = Endpoint(url, secrets=["whsec_demo"], retry=policy(test["policy"]), timeout=test.get("timeout"))
-    with Sender(allow_private=True) as sender:
+    with Sender(allow_private=True, **options) as sender:
         delivery = sender.send(endpoint, "order.paid", {"id": 42})
     expected = test["expect"]
     assert (delivery.status, delivery.reason) == (expected["status"], expected["reason"])
@@ -34,6 +41,27 @@ def test_scenarios(receiver: Receiver, test: dict[str, Any]) -> None:
     for request in requests:
         if request["body"]:
             assert Verifier("whsec_demo").verify('{"id":42}', request["headers"]).id == delivery.id
+
+
+@pytest.mark.parametrize("test", scenarios("plans.json"), ids=lambda test: test["id"])
+def test_plans(test: dict[str, Any]) -> None:
+    found = plan(policy(test["policy"]), test["outage"], seed=test["seed"])
+    assert {"attempts": list(found.attempts), "reason": found.reason} == test["expect"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"outage": -1}, {"outage": "1"}, {"outage": 1, "seed": 0.5}, {"outage": 1, "seed": -1}]
+)
+def test_plans_of_nothing(options: dict[str, Any]) -> None:
+    with refused("invalid_config", ConfigError):
+        plan(RetryPolicy(), **options)
+
+
+def test_a_plan_wants_a_policy() -> None:
+    wrong: list[Any] = [None, {"max_attempts": 3}]
+    for policy in wrong:
+        with refused("invalid_config", ConfigError):
+            plan(policy, 60)
 
 
 def policy(record: dict[str, Any]) -> RetryPolicy:

@@ -27,7 +27,7 @@ from ._native import (
 from ._outbox_worker import AsyncWorker, Worker
 from ._pending import log_warnings
 from .delivery import Attempt, Delivery, SenderEvent
-from .endpoint import Endpoint, RetryPolicy
+from .endpoint import Endpoint, Plan, RetryPolicy, plan
 from .errors import ConfigError, SendError, StoreError, VerificationError, WebhookError
 from .events import SenderEvents
 from .outbox import AsyncOutbox, Outbox
@@ -50,6 +50,7 @@ __all__ = [
     "Outbox",
     "OutboxStatus",
     "Page",
+    "Plan",
     "Published",
     "ReplayGuard",
     "RetryPolicy",
@@ -71,6 +72,7 @@ __all__ = [
     "WorkerCounts",
     "__version__",
     "diagnose",
+    "plan",
 ]
 
 atexit.register(log_warnings)  # after shut_down: the last one in is the first one out

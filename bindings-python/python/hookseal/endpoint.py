@@ -95,6 +95,32 @@ class RetryPolicy:
         return record
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a policy does through an outage.
+
+    `attempts` are the moments of the attempts, in seconds since the acceptance; `reason` says why the delivery died,
+    and is `None` where the last attempt delivered it.
+    """
+
+    attempts: tuple[float, ...]
+    reason: str | None
+
+
+def plan(policy: RetryPolicy, outage: float, *, seed: int = 0) -> Plan:
+    """Acts a policy out, without a network and without waiting.
+
+    The receiver answers 503 for `outage` seconds from the acceptance on, and then 200. Jitter is drawn from `seed`.
+
+    >>> plan(RetryPolicy.schedule([5, 300], jitter="none"), outage=60)
+    Plan(attempts=(0.0, 5.0, 305.0), reason=None)
+    """
+    if not isinstance(policy, RetryPolicy):
+        raise ConfigError("invalid_config", f"policy must be a RetryPolicy, not {type(policy).__name__}")
+    record = json.loads(_native.plan(options_json(policy._record()), outage, seed))
+    return Plan(tuple(record["attempts"]), record["reason"])
+
+
 class Endpoint:
     """A receiver: a URL, and what its deliveries are signed and sent with.
 
