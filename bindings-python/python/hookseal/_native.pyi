@@ -29,6 +29,7 @@ __all__ = [
     "error_codes",
     "error_of",
     "plain_secrets",
+    "plan",
     "publish_statement",
     "retry_policy",
     "set_clock",
