@@ -73,7 +73,7 @@ public class Outbox private constructor(private val uri: String, private val nat
         deliver(endpoint, Publication(Event(type, payload, id)))
 
     private suspend fun publish(publication: Publication, endpoint: Map<String, Any?>?): Published {
-        val options = publication.options(endpoint)
+        val options = publication.record(endpoint)
         return Published(Record(parsed(waiting { native.publish(publication.event.payload, options, it) })))
     }
 
@@ -167,7 +167,7 @@ public class Outbox private constructor(private val uri: String, private val nat
             uri: String, publication: Publication, style: Statement.ParamStyle? = null,
         ): Statement = Statement(
             native {
-                outboxStatement(uri, publication.event.payload, publication.options(), style?.name?.lowercase())
+                outboxStatement(uri, publication.event.payload, publication.record(), style?.name?.lowercase())
             },
         )
     }

@@ -30,7 +30,7 @@ public class Publication @JvmOverloads constructor(
     public val deliverAt: Instant? = null,
 ) {
     /** All but the payload; with an endpoint, a delivery to there. */
-    internal fun options(endpoint: Map<String, Any?>? = null): String = options(
+    internal fun record(endpoint: Map<String, Any?>? = null): String = options(
         mapOf(
             "event_type" to event.type.wellFormed(),
             "id" to event.id?.wellFormed(),
