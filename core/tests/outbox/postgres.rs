@@ -187,40 +187,37 @@ async fn a_publication_whose_commit_was_cut_is_published_again() {
     let Some(server) = Server::start("a commit that is cut") else { return };
     let proxy = Proxy::start(&server).await;
     let outbox = Outbox::open(&proxy.uri, options()).await.unwrap();
-    for (id, mode, is_stored) in [("evt_1", AFTER_COMMIT, true), ("evt_2", BEFORE_COMMIT, false)] {
-        proxy.cut(mode);
-        let error = outbox.publish(event("order.paid", id)).await.unwrap_err();
-        assert_eq!((error.code(), error.is_retryable()), (ErrorCode::StorageUnavailable, true), "{error}");
-        let again = outbox.publish(event("order.paid", id)).await.unwrap();
-        assert_eq!((again.id.as_str(), again.duplicate), (id, is_stored));
-    }
-    // Many that share a commit: whoever is told that it was accepted for the first time was.
-    for (round, mode) in [AFTER_COMMIT, BEFORE_COMMIT].into_iter().cycle().take(10).enumerate() {
-        let mut publishing = JoinSet::new();
-        proxy.cut(mode);
-        for number in 0..16 {
-            let outbox = outbox.clone();
-            publishing.spawn(async move {
-                let id = format!("evt_{round}_{number}");
-                (id.clone(), outbox.publish(event("order.paid", &id)).await)
-            });
+    // A cut may hit the notice to other processes instead, which nobody waits for.
+    let (mut hits, mut stored) = (0, 0);
+    for (round, mode) in [AFTER_COMMIT, BEFORE_COMMIT].into_iter().cycle().enumerate() {
+        if hits >= 10 {
+            break;
         }
-        let mut failed = 0;
-        while let Some(done) = publishing.join_next().await {
-            let (id, published) = done.unwrap();
+        assert!(round < 1000, "no commit was cut");
+        proxy.cut(mode);
+        // One by one, or many that share a commit.
+        let publishing: JoinSet<_> = (0..if round % 4 < 2 { 1 } else { 16 })
+            .map(|number| {
+                let (outbox, id) = (outbox.clone(), format!("evt_{round}_{number}"));
+                async move { (outbox.publish(event("order.paid", &id)).await, id) }
+            })
+            .collect();
+        let mut was_cut = false;
+        for (published, id) in publishing.join_all().await {
+            stored += 1;
             match published {
                 Ok(published) => assert!(!published.duplicate, "{id} is told to be there already"),
                 Err(error) => {
-                    assert_eq!(error.code(), ErrorCode::StorageUnavailable, "{error}");
-                    failed += 1;
-                    let again = outbox.publish(event("order.paid", &id)).await.unwrap();
+                    assert_eq!((error.code(), error.is_retryable()), (ErrorCode::StorageUnavailable, true), "{error}");
+                    was_cut = true;
+                    let again = publish_at_last(&outbox, &id).await;
                     assert_eq!(again.duplicate, mode == AFTER_COMMIT, "{id}");
                 }
             }
         }
-        assert!(failed > 0, "one commit was cut");
+        hits += i32::from(was_cut);
     }
-    assert_eq!(outbox.status().await.unwrap().events_waiting, 2 + 160);
+    assert_eq!(outbox.status().await.unwrap().events_waiting, stored);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
