@@ -206,7 +206,7 @@ export declare function senderSendMany(sender: number, endpoints: Array<number>,
 /** How many accepted deliveries are not finished. */
 export declare function senderUnfinished(sender: number): number
 
-/** Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come as lines: see [`seal::lines`]; nothing means that `last_failure` tells why. */
+/** Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come packed: see [`seal::packed`]; nothing means that `last_failure` tells why. */
 export declare function sign(signer: number, body: Uint8Array, timestamp: number, shape: number, id: string | undefined, eventType: string | undefined, url: string | undefined): string | null
 
 /** A signer. */

@@ -8,6 +8,7 @@
 
 pub mod convert;
 pub mod diagnose;
+pub mod direct;
 pub mod error;
 pub mod handle;
 pub mod keys;

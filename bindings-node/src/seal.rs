@@ -93,17 +93,19 @@ pub(crate) fn signer(scheme: Scheme, ring: KeyRing, until: Option<f64>, also: Ve
     also.into_iter().fold(builder, SignerBuilder::also).build()
 }
 
-/// Signed headers as lines: the place of the name among [`Signer::header_names`], counted from the character `0` on, and
-/// the value.
-pub(crate) fn lines(signer: &Signer, headers: &SignedHeaders) -> String {
-    let mut lines = String::with_capacity(256);
+/// Signed headers as one text: for each the place of its name among [`Signer::header_names`], the length of its value as
+/// three digits to the base of 128, and the value, which is ASCII.
+pub(crate) fn packed(signer: &Signer, headers: &SignedHeaders) -> String {
+    let mut text = String::with_capacity(256);
+    let mut names = (0..).zip(signer.header_names());
     for (name, value) in headers.iter() {
-        let place = signer.header_names().position(|it| it == name).and_then(|place| u8::try_from(place).ok());
-        lines.push(char::from(b'0'.saturating_add(place.unwrap_or(u8::MAX))));
-        lines.push_str(value);
-        lines.push('\n');
+        // Both are in the same order; a signature leaves names out, and adds none.
+        let place = names.find_map(|(place, it)| (it == name).then_some(place)).unwrap_or(usize::MAX);
+        let digits = [place, value.len() >> 14, value.len() >> 7 & 127, value.len() & 127];
+        text.extend(digits.map(|digit| u8::try_from(digit).map_or('\u{7f}', char::from)));
+        text.push_str(value);
     }
-    lines
+    text
 }
 
 /// The limits of a verifier.

@@ -39,7 +39,7 @@ pub fn signer_headers(signer: u32) -> Result<Vec<String>> {
     handle::with(signer, |signer: &Signer| signer.header_names().map(str::to_owned).collect())
 }
 
-/// Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come as lines: see [`seal::lines`]; nothing means that `last_failure` tells why.
+/// Signs a body. `shape` is that of the texts, see [`Shape`]. The headers come packed: see [`seal::packed`]; nothing means that `last_failure` tells why.
 #[napi(ts_return_type = "string | null")]
 pub fn sign(
     signer: u32,
@@ -56,7 +56,7 @@ pub fn sign(
     let id = shape.text(0, &id, for_id)?;
     let event_type = shape.text(1, &event_type, for_type)?;
     let url = shape.text(2, &url, for_url)?;
-    let lines = handle::with(signer, |signer: &Signer| {
+    let headers = handle::with(signer, |signer: &Signer| {
         guarded(|| {
             let mut message = Message::new(body.as_slice());
             if let Some(id) = &id {
@@ -68,8 +68,8 @@ pub fn sign(
             if let Some(url) = &url {
                 message = message.url(url);
             }
-            Ok(seal::lines(signer, &signer.sign_at(&message, convert::timestamp(timestamp)?)?))
+            Ok(seal::packed(signer, &signer.sign_at(&message, convert::timestamp(timestamp)?)?))
         })
     })?;
-    Ok(lines.map(Ascii).map_err(set_last).ok())
+    Ok(headers.map(Ascii).map_err(set_last).ok())
 }

@@ -52,15 +52,15 @@ export class Signer extends Owner {
     const eventType = optionalTextOf('eventType', options?.eventType)
     const url = optionalTextOf('url', options?.url)
     const shape = shapeOf(id, 0) | shapeOf(eventType, 1) | shapeOf(url, 2)
-    const lines = native.sign(handleOf(this), bytes, timestamp, shape, id, eventType, url)
-    if (lines === null) throw errorFrom(native.lastFailure())
+    const packed = native.sign(handleOf(this), bytes, timestamp, shape, id, eventType, url)
+    if (packed === null) throw errorFrom(native.lastFailure())
     const headers: Record<string, string> = {}
-    // Each line is the name's place, counted from the character 0 on, and the value.
-    for (let at = 0, end: number; (end = lines.indexOf('\n', at)) >= 0; at = end + 1) {
-      headers[this.#names[lines.charCodeAt(at) - ZERO]!] = lines.slice(at + 1, end)
+    // Each is the place of its name, the length of its value in three digits, and the value: `packed` in `src/seal.rs`.
+    for (let at = 0, end: number; at < packed.length; at = end) {
+      const name = this.#names[packed.charCodeAt(at)]!
+      end = at + 4 + (packed.charCodeAt(at + 1) << 14 | packed.charCodeAt(at + 2) << 7 | packed.charCodeAt(at + 3))
+      headers[name] = packed.slice(at + 4, end)
     }
     return headers
   }
 }
-
-const ZERO = 48

@@ -119,9 +119,31 @@ pub(crate) fn check_id(id: &str) -> Result<()> {
 }
 
 pub(crate) fn is_id(text: &[u8]) -> bool {
-    is_event_type(text) && !text.contains(&b'.')
+    is_name(text, ID)
 }
 
 pub(crate) fn is_event_type(text: &[u8]) -> bool {
-    (1..=MAX_NAME).contains(&text.len()) && text.iter().all(|byte| byte.is_ascii_graphic() && !b":,".contains(byte))
+    is_name(text, EVENT_TYPE)
+}
+
+const ID: u8 = 1;
+const EVENT_TYPE: u8 = 2;
+
+/// What each byte may stand in.
+static NAMES: [u8; 256] = {
+    let mut names = [0; 256];
+    let mut byte = b'!';
+    while byte.is_ascii_graphic() {
+        names[byte as usize] = match byte {
+            b':' | b',' => 0,
+            b'.' => EVENT_TYPE,
+            _ => ID | EVENT_TYPE,
+        };
+        byte += 1;
+    }
+    names
+};
+
+fn is_name(text: &[u8], kind: u8) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.iter().fold(kind, |kind, byte| kind & NAMES[usize::from(*byte)]) != 0
 }

@@ -1,6 +1,6 @@
 //! Signing: the headers that a message travels with.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use crate::{
     Error, ErrorCode, KeyRing, Message, Result, Scheme, Secret, Timestamp,
@@ -166,7 +166,7 @@ impl SignerBuilder {
 impl Part {
     fn sign(&self, message: &Message<'_>, timestamp: Timestamp, headers: &mut SignedHeaders) -> Result<()> {
         let scheme = self.scheme.parts();
-        let timestamp_text = match &scheme.timestamp {
+        let mut timestamp_text = match &scheme.timestamp {
             Some(rule) if rule.unit == Unit::Rfc3339 && timestamp.as_unix() > MAX_RFC3339 => {
                 return Err(Error::new(ErrorCode::InvalidConfig, "RFC 3339 ends with the year 9999"));
             }
@@ -188,7 +188,7 @@ impl Part {
 
         headers.push(&scheme.signature, signature);
         if let Some(TimestampRule { place: Place::Header(name), .. }) = &scheme.timestamp {
-            headers.push(name, timestamp_text.clone());
+            headers.push(name, mem::take(&mut timestamp_text)); // such a scheme writes it nowhere else
         }
         for (name, value) in [(&scheme.id, message.id), (&scheme.event_type, message.event_type)] {
             if let (Some(name), Some(value)) = (name, value) {

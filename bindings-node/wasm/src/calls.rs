@@ -187,7 +187,7 @@ fn sign((signer, timestamp, id, event_type, url): SignArguments, body: &[u8]) ->
     }
     let signer: Signer = get(signer)?;
     let headers = signer.sign_at(&message, seal::timestamp(timestamp)?)?;
-    Ok(json!(seal::lines(&signer, &headers)))
+    Ok(json!(seal::packed(&signer, &headers)))
 }
 
 struct Checker {
