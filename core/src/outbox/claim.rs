@@ -2,7 +2,11 @@
 //!
 //! It is not worth a disk's time: if the machine loses it, the rows are due as they were before.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -33,6 +37,21 @@ impl Room {
     /// Whoever takes fewer rows has taken all that there were.
     pub(super) fn enough(&self) -> usize {
         self.total.min(LANES)
+    }
+
+    /// Whether there is some of every lane.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.lanes.iter().all(|(_, room)| *room > 0)
+    }
+
+    /// Whether there is still some of every lane.
+    pub(super) fn is_left_by(&self, taken: &[Taken]) -> bool {
+        let mut left: HashMap<&str, usize> = self.lanes.iter().map(|(lane, room)| (&**lane, *room)).collect();
+        for row in taken {
+            let room = left.entry(&row.lane).or_insert(self.other);
+            *room = room.saturating_sub(1);
+        }
+        left.values().all(|room| *room > 0)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Batch, Columns, Row, crash_point, rows, sql},
+    store::{Batch, Columns, Row, crash_point, rows, sql, unreadable},
 };
 
 /// How many events are fanned out in one go, and how many subscriptions are read at once.
@@ -37,9 +37,9 @@ struct Subscriber {
     id: String,
     patterns: Vec<String>,
     filters: Metadata,
-    is_disabled: bool,
     enabled_after: i64,
-    disabled_after: i64,
+    /// After which event it was disabled, and after which it was not any more.
+    absences: Vec<(i64, i64)>,
     max_age: i64,
 }
 
@@ -68,7 +68,7 @@ impl Outbox {
         let mut made = false;
         loop {
             let rows = self.store.read(sql!(
-                "SELECT seq, id, patterns, filters, status, enabled_after, disabled_after, max_age \
+                "SELECT seq, id, patterns, filters, enabled_after, absences, max_age \
                  FROM {p}subscriptions WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3",
                 tenant,
                 reached,
@@ -79,7 +79,14 @@ impl Outbox {
             let subscribers = rows.into_iter().map(|row| self.subscriber(row)).collect::<Result<Vec<_>>>()?;
             let next = subscribers.last().map_or(reached, |last| last.seq);
             for events in events.chunks((AT_ONCE / subscribers.len().max(1)).max(1)) {
-                let answers = self.store.write(page(events, &subscribers, reached, next, is_last)).await?;
+                let page = page(events, &subscribers, reached, next, is_last);
+                let has_deliveries = !page.lanes.is_empty();
+                let written = self.store.write(page);
+                if has_deliveries {
+                    // Whoever takes rows now does so after this was written.
+                    self.due.notify_waiters();
+                }
+                let answers = written.await?;
                 crash_point!("fan_out.page");
                 made |= !answers[0].is_empty();
             }
@@ -96,22 +103,27 @@ impl Outbox {
         let id = row.text()?;
         let patterns = from_json(&row.text()?)?;
         let filters = from_json(&row.text()?)?;
-        let is_disabled = row.text()? == "disabled";
         let enabled_after = row.integer()?;
-        let disabled_after = row.optional_integer()?.unwrap_or(i64::MAX);
+        let absences = row.text()?.split_terminator(',').map(absence).collect::<Option<_>>().ok_or_else(unreadable)?;
         let max_age = row.optional_integer()?.unwrap_or_else(|| milliseconds(self.options.retry.age_limit()));
-        Ok(Subscriber { seq, id, patterns, filters, is_disabled, enabled_after, disabled_after, max_age })
+        Ok(Subscriber { seq, id, patterns, filters, enabled_after, absences, max_age })
     }
 }
 
 impl Subscriber {
     /// Whether it was enabled when the event was accepted, and wants it.
     fn is_for(&self, event: &Event) -> bool {
-        let was_there = self.enabled_after < event.seq && !(self.is_disabled && self.disabled_after < event.seq);
-        was_there
+        self.enabled_after < event.seq
+            && !self.absences.iter().any(|(from, to)| (from + 1..=*to).contains(&event.seq))
             && self.patterns.iter().any(|pattern| matches(pattern, &event.kind))
             && passes(&self.filters, &event.metadata)
     }
+}
+
+/// Reads `FROM-TO`, or `FROM-` for one that goes on.
+fn absence(text: &str) -> Option<(i64, i64)> {
+    let (from, to) = text.split_once('-')?;
+    Some((from.parse().ok()?, if to.is_empty() { i64::MAX } else { to.parse().ok()? }))
 }
 
 /// Makes the deliveries of these events to these subscribers. It may be lost with the machine: then it is made again, with
@@ -126,8 +138,9 @@ fn page(events: &[Event], subscribers: &[Subscriber], from: i64, to: i64, is_las
             lanes.insert(&subscriber.id);
         }
     }
+    // Not `fanned = 0`: PostgreSQL would look through all that are not, instead of for these.
     let mut batch = vec![sql!(
-        "WITH chosen AS MATERIALIZED (SELECT seq FROM {p}events WHERE fanned = 0 AND reached = $3 \
+        "WITH chosen AS MATERIALIZED (SELECT seq FROM {p}events WHERE fanned <> 1 AND reached = $3 \
          AND seq IN (SELECT CAST(value ->> 0 AS BIGINT) FROM {items}($2)) {skip}) \
          UPDATE {p}events SET claim = $1, reached = $4, fanned = $5 \
          WHERE seq IN (SELECT seq FROM chosen) RETURNING seq",

@@ -95,8 +95,8 @@ impl Outbox {
                 sql!(
                     format!(
                         "INSERT INTO {{p}}subscriptions (id, tenant, url, patterns, filters, description, settings, max_age, \
-                         status, enabled_after, created_at, version) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enabled', {LAST_EVENT}, {{now}}, 1)"
+                         status, enabled_after, absences, created_at, version) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enabled', {LAST_EVENT}, '', {{now}}, 1)"
                     ),
                     &id,
                     tenant,
@@ -185,8 +185,7 @@ impl Outbox {
     /// # Errors
     /// `not_found`; every code of kind `store`.
     pub async fn pause(&self, id: &str) -> Result<Subscription> {
-        let changed =
-            sql!("UPDATE {p}subscriptions SET status = 'paused', reason = NULL WHERE id = $1 RETURNING id", id);
+        let changed = present(id, "paused");
         self.changed(id, vec![changed, active(id, false)]).await
     }
 
@@ -196,12 +195,7 @@ impl Outbox {
     /// # Errors
     /// `not_found`; every code of kind `store`.
     pub async fn resume(&self, id: &str) -> Result<Subscription> {
-        let changed = sql!(
-            "UPDATE {p}subscriptions SET enabled_after = CASE WHEN status = 'disabled' \
-             THEN (SELECT COALESCE(max(seq), 0) FROM {p}events) ELSE enabled_after END, \
-             status = 'enabled', reason = NULL, disabled_after = NULL WHERE id = $1 RETURNING id",
-            id
-        );
+        let changed = present(id, "enabled");
         let lane = sql!("UPDATE {p}lanes SET active = 1, failing_since = NULL, paused_until = 0 WHERE id = $1", id);
         let changed = self.changed(id, vec![changed, lane]).await;
         self.tell(&self.due);
@@ -341,8 +335,8 @@ struct Checked {
 /// answers with the row.
 pub(super) fn disable_where(id: &str, reason: &str, condition: &str, params: Vec<Value>) -> [Statement; 2] {
     let sql = format!(
-        "UPDATE {{p}}subscriptions SET disabled_after = COALESCE(disabled_after, {LAST_EVENT}), status = 'disabled', \
-         reason = $2 WHERE id = $1 AND {condition} RETURNING id"
+        "UPDATE {{p}}subscriptions SET absences = CASE WHEN status = 'disabled' THEN absences \
+         ELSE absences || {LAST_EVENT} || '-' END, status = 'disabled', reason = $2 WHERE id = $1 AND {condition} RETURNING id"
     );
     let disabled = Statement { sql: sql.into(), params: with(vec![id.into(), reason.into()], params) };
     let lane = sql!(
@@ -351,6 +345,18 @@ pub(super) fn disable_where(id: &str, reason: &str, condition: &str, params: Vec
         id
     );
     [disabled, lane]
+}
+
+/// The statement that ends an absence, if there is one. Only events that are not fanned out yet can be from before it.
+fn present(id: &str, status: &str) -> Statement {
+    let sql = format!(
+        "UPDATE {{p}}subscriptions SET enabled_after = CASE WHEN status = 'disabled' AND w.count = 0 \
+         THEN {LAST_EVENT} ELSE enabled_after END, absences = CASE WHEN w.count = 0 THEN '' \
+         WHEN status = 'disabled' THEN absences || {LAST_EVENT} || ',' ELSE absences END, status = $2, reason = NULL \
+         FROM (SELECT count(*) AS count FROM {{p}}events WHERE fanned = 0) w WHERE {{p}}subscriptions.id = $1 \
+         RETURNING {{p}}subscriptions.id"
+    );
+    sql!(sql, id, status)
 }
 
 fn active(id: &str, is: bool) -> Statement {

@@ -68,11 +68,12 @@ struct Desk {
 }
 
 /// What there was to take.
-#[derive(PartialEq, Eq)]
 enum Took {
     Nothing,
     All,
-    /// There may be more.
+    /// All that there was room for.
+    Full,
+    /// There may be more, and room for it.
     Some,
 }
 
@@ -121,11 +122,11 @@ impl Worker {
             // What is in hand keeps its lane from being looked at.
             let had_all = self.0.state().total == 0;
             let fanned = self.0.outbox.fan_out().await?;
-            if fanned | (self.0.take_some().await? != Took::Nothing) {
-                continue;
-            }
-            if had_all {
-                return Ok(self.counts());
+            match self.0.take_some().await? {
+                Took::Some | Took::All => continue,
+                _ if fanned => continue,
+                Took::Nothing if had_all => return Ok(self.counts()),
+                _ => {}
             }
             if self.0.state().total > 0 {
                 tokio::select! {
@@ -189,11 +190,11 @@ impl Desk {
             let room = self.room.notified();
             match self.take_some().await {
                 Ok(Took::Some) => rest = FIRST_REST,
-                Ok(Took::All | Took::Nothing) => {
+                Ok(took) => {
                     rest = FIRST_REST;
                     tokio::select! {
                         () = woken => {}
-                        () = room => {}
+                        () = room, if matches!(took, Took::Full) => {}
                         () = tokio::time::sleep(self.outbox.options.poll) => {}
                         _ = stop.wait_for(|stop| *stop) => {}
                     }
@@ -213,10 +214,7 @@ impl Desk {
         while !*stop.borrow() {
             let woken = self.outbox.published.notified();
             match self.outbox.fan_out().await {
-                Ok(true) => {
-                    rest = FIRST_REST;
-                    self.outbox.due.notify_waiters();
-                }
+                Ok(true) => rest = FIRST_REST,
                 Ok(false) => {
                     rest = FIRST_REST;
                     tokio::select! {
@@ -277,15 +275,17 @@ impl Desk {
 
     /// Takes rows as far as there is room, and starts their attempts.
     async fn take_some(self: &Arc<Self>) -> Result<Took> {
-        let Some(room) = self.state().room() else { return Ok(Took::Nothing) };
+        let Some(room) = self.state().room() else { return Ok(Took::Full) };
         let claim: Arc<str> = new_id("claim").into();
         let until = Instant::now() + self.outbox.options.lease;
         let taken = self.outbox.claim(&claim, &room).await?;
         crash_point!("claim.taken");
         let took = match taken.len() {
-            0 => return Ok(Took::Nothing),
-            count if count < room.enough() => Took::All,
-            _ => Took::Some,
+            0 if room.is_for_all() => return Ok(Took::Nothing),
+            0 => return Ok(Took::Full),
+            count if count >= room.enough() => Took::Some,
+            _ if room.is_left_by(&taken) => Took::All,
+            _ => Took::Full,
         };
         self.state().leases.insert(claim, (until, taken.len()));
         for taken in taken {

@@ -123,11 +123,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Runs the statements in one transaction.
-    pub(crate) async fn write(&self, batch: impl Into<Batch>) -> Result<Vec<Vec<Row>>> {
+    /// Runs the statements in one transaction. A brief batch is written after those that were given before it, whether their
+    /// answers have been awaited or not.
+    pub(crate) fn write(&self, batch: impl Into<Batch>) -> Answer<'_, Vec<Vec<Row>>> {
         let mut batch = batch.into();
         batch.statements = batch.statements.into_iter().map(|it| self.in_dialect(it)).collect();
-        self.database.write(batch).await
+        self.database.write(batch)
     }
 
     /// Runs one statement in a durable transaction of its own.

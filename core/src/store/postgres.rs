@@ -31,6 +31,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const TRIES: usize = 3;
 
 /// How many batches share one transaction.
+/// How many of them wait for the disk at once.
+const WRITERS: usize = 2;
 const GROUP: usize = 64;
 
 pub(super) struct Postgres {
@@ -109,12 +111,15 @@ impl Postgres {
                 ));
             }
         }
-        let start = || {
+        let start = |writers| {
             let (writes, jobs) = mpsc::unbounded_channel();
-            tokio::spawn(write_all(Arc::clone(&pool), jobs));
+            let jobs = Arc::new(Mutex::new(jobs));
+            for _ in 0..writers {
+                tokio::spawn(write_all(Arc::clone(&pool), Arc::clone(&jobs)));
+            }
             writes
         };
-        let (durable, brief) = (start(), start());
+        let (durable, brief) = (start(WRITERS), start(1));
         let (news, told) = mpsc::channel(1);
         tokio::spawn(tell_all(Arc::clone(&pool), told));
         Ok(Self { pool, durable, brief, news })
@@ -228,10 +233,10 @@ impl Pool {
 }
 
 /// Writes what has come in together, until the store is dropped.
-async fn write_all(pool: Arc<Pool>, mut jobs: mpsc::UnboundedReceiver<Job>) {
+async fn write_all(pool: Arc<Pool>, jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>) {
     loop {
         let mut group = Vec::new();
-        if jobs.recv_many(&mut group, GROUP).await == 0 {
+        if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
             return;
         }
         let together = Batch {
@@ -294,12 +299,12 @@ impl Pool {
 impl Database for Postgres {
     fn write(&self, batch: Batch) -> Answer<'_, Vec<Vec<Row>>> {
         let writes = if batch.is_durable { &self.durable } else { &self.brief };
-        Box::pin(async move {
-            let gone =
-                || Error::new(ErrorCode::StorageUnavailable, "the runtime that PostgreSQL was opened on has ended");
-            let (answer, answered) = oneshot::channel();
-            writes.send(Job { batch, answer }).map_err(|_| gone())?;
-            answered.await.map_err(|_| gone())?
+        let (answer, answered) = oneshot::channel();
+        // Where nobody is there to take it, nobody answers.
+        let _ = writes.send(Job { batch, answer });
+        Box::pin(async {
+            let ended = "the runtime that PostgreSQL was opened on has ended";
+            answered.await.map_err(|_| Error::new(ErrorCode::StorageUnavailable, ended))?
         })
     }
 

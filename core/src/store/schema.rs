@@ -7,13 +7,13 @@ use crate::{Error, ErrorCode, Result};
 const VERSION: i64 = 1;
 
 /// Times are milliseconds of the database's clock. `due_at` of a row that a worker has taken is the end of its lease:
-/// whatever becomes of the worker, the row is due again then. `enabled_after` and `disabled_after` are the last event's
-/// number at that moment.
+/// whatever becomes of the worker, the row is due again then. `enabled_after` and the ends of `absences` (`5-9,12-`:
+/// when it was disabled) are the last event's number at that moment.
 const FIRST: [&str; 13] = [
     "CREATE TABLE IF NOT EXISTS {p}subscriptions (
         seq {key}, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, url TEXT NOT NULL, patterns TEXT NOT NULL,
         filters TEXT NOT NULL, description TEXT, settings {blob} NOT NULL, max_age BIGINT, status TEXT NOT NULL, reason TEXT,
-        enabled_after BIGINT NOT NULL, disabled_after BIGINT, created_at BIGINT NOT NULL, version BIGINT NOT NULL)",
+        enabled_after BIGINT NOT NULL, absences TEXT NOT NULL, created_at BIGINT NOT NULL, version BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS {p}subscriptions_tenant ON {p}subscriptions (tenant, seq)",
     "CREATE TABLE IF NOT EXISTS {p}events (
         seq {key}, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, payload {blob} NOT NULL, content_type TEXT NOT NULL,

@@ -103,5 +103,9 @@ impl Desk {
         }
         drop(state);
         self.room.notify_waiters();
+        if outcomes.iter().any(|outcome| outcome.is_ordered) {
+            // The next one with its key.
+            self.outbox.due.notify_waiters();
+        }
     }
 }
