@@ -29,14 +29,16 @@ import Testing
         let file = try JSONSerialization.jsonObject(with: Data(contentsOf: receiver.scenarioFile)) as? Judge.JSON
         let scenarios = try #require(file?["tests"] as? [Judge.JSON]).map(Scenario.init)
         let root = try await receiver.root()
-        let count = try await withThrowingTaskGroup(of: Void.self, returning: Int.self) { group in
-            for scenario in scenarios {
+        let atOnce = 8  // some are about a third of a second
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, scenario) in scenarios.enumerated() {
+                if index >= atOnce { try await group.next() }
                 group.addTask { try await check(scenario, on: receiver, root: root) }
             }
-            return try await group.reduce(0) { count, _ in count + 1 }
+            try await group.waitForAll()
         }
-        print("scenarios: \(count) of \(receiver.scenarioFile.lastPathComponent)")
-        #expect(count == scenarios.count && count > 0)
+        print("scenarios: \(scenarios.count) of \(receiver.scenarioFile.lastPathComponent)")
+        #expect(!scenarios.isEmpty)
     }
 
     /// On a sender of its own: some scenarios are about which connection is used.

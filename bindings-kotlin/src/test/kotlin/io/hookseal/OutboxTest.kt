@@ -67,13 +67,13 @@ class OutboxTest {
     fun `what is published is delivered, signed and told of`(store: Store) = on(store) { outbox ->
         val subscription = outbox.subscriptions.create(
             SubscriptionOptions(
-                url(), listOf("order.*"), mapOf("shop_id" to "7"), description = "shop \"é\"\n", secrets = listOf(secret),
+                url(), listOf("order.*"), mapOf("shop_id" to "7"), description = "shop \"é\"\n\u0001", secrets = listOf(secret),
                 headers = mapOf("X-Shop_Id" to "yes"), timeout = 5.seconds,
             ),
         )
         assertEquals(listOf("order.*") to mapOf("shop_id" to "7"), subscription.events to subscription.filters)
         assertEquals(Subscription.Status.ENABLED to null, subscription.status to subscription.tenant)
-        assertEquals("shop \"é\"\n", subscription.description)
+        assertEquals("shop \"é\"\n\u0001", subscription.description)
         assertTrue(abs(Instant.now().epochSecond - subscription.createdAt.epochSecond) < 60)
         assertTrue(url() !in "$subscription")
 
