@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import pickle
@@ -90,6 +91,8 @@ def test_what_arrives(sink: Sink) -> None:
     [attempt] = delivery.attempts
     assert (attempt.number, attempt.outcome, attempt.status_code, attempt.error) == (1, "succeeded", 204, None)
     assert pickle.loads(pickle.dumps(delivery)) == delivery
+    for value in (delivery, attempt):
+        assert vars(value).keys() == {field.name for field in dataclasses.fields(value)}
 
 
 def test_the_couriers_headers_are_named_as_told(sink: Sink) -> None:
