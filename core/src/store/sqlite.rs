@@ -133,6 +133,8 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // What a savepoint would undo is kept in memory too.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     if is_file {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
