@@ -353,7 +353,7 @@ fn present(id: &str, status: &str) -> Statement {
         "UPDATE {{p}}subscriptions SET enabled_after = CASE WHEN status = 'disabled' AND w.count = 0 \
          THEN {LAST_EVENT} ELSE enabled_after END, absences = CASE WHEN w.count = 0 THEN '' \
          WHEN status = 'disabled' THEN absences || {LAST_EVENT} || ',' ELSE absences END, status = $2, reason = NULL \
-         FROM (SELECT count(*) AS count FROM {{p}}events WHERE fanned = 0) w WHERE {{p}}subscriptions.id = $1 \
+         FROM (SELECT count(*) AS count FROM (SELECT 1 FROM {{p}}events WHERE fanned = 0 LIMIT 1) o) w WHERE {{p}}subscriptions.id = $1 \
          RETURNING {{p}}subscriptions.id"
     );
     sql!(sql, id, status)
