@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import itertools
 import json
 import os
@@ -42,9 +43,12 @@ POINTS = [
     Point("opener", "commit.before", (1, 2)),
     Point("opener", "commit.sent", (1, 2), stores=("postgres",)),
     Point("opener", "commit.after", (1, 2)),
-    Point("publisher", "commit.before", (2, 5), stored=False),
-    Point("publisher", "commit.sent", (2, 5), stores=("postgres",)),
-    Point("publisher", "commit.after", (2, 5), stored=True),
+    Point("publisher", "commit.before", (2, 5), stored=False, stores=("sqlite",)),
+    Point("publisher", "commit.after", (2, 5), stored=True, stores=("sqlite",)),
+    # Notices to other processes are commits too.
+    Point("publisher", "commit.before", (2, 8), stores=("postgres",)),
+    Point("publisher", "commit.sent", (2, 8), stores=("postgres",)),
+    Point("publisher", "commit.after", (2, 8), stores=("postgres",)),
     Point("publisher", "publish.committed", (1, 4), stored=True),
     Point("worker", "fan_out.page", (1, 2)),
     Point("worker", "claim.taken"),
@@ -169,7 +173,8 @@ class Trial:
         process = self.start("publish", crash=crash)
         while True:
             id = f"evt_{next(self.numbers)}"
-            process.stdin.write(f"{id}\n")
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(f"{id}\n")
             answer = process.stdout.readline()
             if not answer.endswith("\n"):
                 break
