@@ -54,7 +54,10 @@ class Store:
 
     def work_off(self, *workers: subprocess.Popen[str]) -> list[dict]:
         """Waits until nothing is left, and answers with what each worker has done."""
-        while any(self.run("status")[0][left] for left in ("pending", "events_waiting")):
+        while True:
+            [status] = self.run("status")
+            if not status["pending"] and not status["events_waiting"]:
+                break
             if ended := [worker for worker in workers if worker.poll() is not None]:
                 raise SystemExit(f"a worker ended: {ended[0].communicate()}")
             time.sleep(0.2)  # other processes work; their store is asked
