@@ -1,6 +1,6 @@
 //! Writing outcomes down, together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,6 +12,9 @@ use crate::{Attempt, retry::Decision, store::crash_point};
 
 /// How many outcomes are written at once.
 const TOGETHER: usize = 256;
+/// For how long a few wait for others that are about to come.
+const GATHER: Duration = Duration::from_millis(2);
+const FEW: usize = 64;
 
 impl Desk {
     /// Has an outcome written; whoever does that already does it, too.
@@ -21,7 +24,7 @@ impl Desk {
         lane: Arc<str>,
         attempt: Attempt,
         decision: Decision,
-        pause: Option<std::time::Duration>,
+        pause: Option<Duration>,
     ) {
         let outcome = Outcome {
             seq: taken.seq,
@@ -53,6 +56,9 @@ impl Desk {
     async fn record_all(&self) {
         let (mut together, mut rest) = (TOGETHER, FIRST_REST);
         loop {
+            if self.state().may_gather(FEW) {
+                tokio::time::sleep(GATHER).await;
+            }
             let outcomes: Vec<_> = {
                 let mut state = self.state();
                 let count = state.outcomes.len().min(together);

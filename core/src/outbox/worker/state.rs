@@ -125,6 +125,12 @@ impl State {
         }
     }
 
+    /// Whether there are few outcomes to write and more to come.
+    pub(super) fn may_gather(&self, few: usize) -> bool {
+        let count = self.outcomes.len();
+        count > 0 && count < few && count < self.total
+    }
+
     /// One row less.
     pub(super) fn settle(&mut self, claim: &Arc<str>) {
         self.total -= 1;

@@ -22,11 +22,12 @@ use sink::Sink;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const PAYLOAD: usize = 1024;
-const ONE_BY_ONE: usize = 300;
+const ROUNDS: usize = 5;
+const ONE_BY_ONE: usize = 100;
 const AT_ONCE: usize = 64;
-const MANY: usize = 6_400;
+const MANY: usize = 3_200;
 const ENDPOINTS: usize = 64;
-const DELIVERIES: usize = 6_400;
+const DELIVERIES: usize = 3_200;
 const LATENCIES: usize = 200;
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -34,54 +35,92 @@ const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccdde
 async fn main() -> Result<(), Failure> {
     let store = std::env::args().nth(1).ok_or("usage: hookseal-bench-outbox sqlite|URL")?;
     let folder = tempfile::tempdir()?;
-    let (name, uri, bare) = if store == "sqlite" {
-        let file = folder.path().join("bare.db");
-        let bare = tokio::task::spawn_blocking(move || bare::sqlite(&file)).await??;
-        ("SQLite", format!("sqlite:{}", folder.path().join("outbox.db").display()), bare)
+    let file = folder.path().join("outbox.db");
+    let (name, uri) = if store == "sqlite" {
+        ("SQLite", format!("sqlite:{}", file.display()))
     } else {
         let between = if store.contains('?') { '&' } else { '?' };
-        let uri = format!("{store}{between}prefix=bench{}", std::process::id());
-        ("PostgreSQL", uri, bare::postgres(&store).await?)
+        ("PostgreSQL", format!("{store}{between}prefix=bench{}", std::process::id()))
     };
-    println!(
-        "| {name}: insert, then update, {} rows a transaction, the database alone | {bare:.0} rows/s | 1 | |",
-        bare::BATCH
-    );
     let sink = Sink::start().await?;
     let outbox = Outbox::open(&uri, options()).await?;
-
-    let started = Instant::now();
-    for number in 0..ONE_BY_ONE {
-        outbox.publish(event("first.one", number)?).await?;
-    }
-    row(&format!("{name}: publish, one by one"), ONE_BY_ONE, started, bare, "");
-
-    let started = Instant::now();
-    at_once(MANY, |number| {
-        let outbox = outbox.clone();
-        async move { outbox.publish(event("first.many", number)?).await.map(drop) }
-    })
-    .await?;
-    row(&format!("{name}: publish, {AT_ONCE} at once"), MANY, started, bare, "");
-    outbox.worker(AT_ONCE)?.run_until_idle().await?;
-
     for host in 0..ENDPOINTS {
         let url = sink.url(host);
         outbox
             .subscribe(SubscriptionOptions { url, events: vec!["second.*".into()], ..SubscriptionOptions::default() })
             .await?;
     }
-    for number in 0..DELIVERIES / ENDPOINTS {
-        outbox.publish(event("second.one", number)?).await?;
-    }
-    let started = Instant::now();
-    let counts = outbox.worker(AT_ONCE)?.run_until_idle().await?;
-    if counts.delivered != DELIVERIES as u64 {
-        return Err(format!("{} of {DELIVERIES} were delivered", counts.delivered).into());
-    }
-    row(&format!("{name}: fan out and deliver to {ENDPOINTS} endpoints"), DELIVERIES, started, bare, "at least 0.50");
 
+    let (mut one_by_one, mut many, mut deliveries) = (Ratio::default(), Ratio::default(), Ratio::default());
+    let mut bare = Vec::new();
+    for round in 0..ROUNDS {
+        let alone = if store == "sqlite" {
+            let file = folder.path().join(format!("bare{round}.db"));
+            tokio::task::spawn_blocking(move || bare::sqlite(&file)).await??
+        } else {
+            bare::postgres(&store).await?
+        };
+        bare.push(alone);
+
+        let started = Instant::now();
+        for number in 0..ONE_BY_ONE {
+            outbox.publish(event("first.one", number)?).await?;
+        }
+        one_by_one.add(ONE_BY_ONE, started, alone);
+
+        let started = Instant::now();
+        at_once(MANY, |number| {
+            let outbox = outbox.clone();
+            async move { outbox.publish(event("first.many", number)?).await.map(drop) }
+        })
+        .await?;
+        many.add(MANY, started, alone);
+        outbox.worker(AT_ONCE)?.run_until_idle().await?;
+
+        for number in 0..DELIVERIES / ENDPOINTS {
+            outbox.publish(event("second.one", number)?).await?;
+        }
+        let started = Instant::now();
+        let counts = outbox.worker(AT_ONCE)?.run_until_idle().await?;
+        if counts.delivered != DELIVERIES as u64 {
+            return Err(format!("{} of {DELIVERIES} were delivered", counts.delivered).into());
+        }
+        deliveries.add(DELIVERIES, started, alone);
+    }
+    println!(
+        "| {name}: insert, then update, {} rows a transaction, the database alone | {:.0} rows/s | 1 | |",
+        bare::BATCH,
+        median(bare)
+    );
+    one_by_one.row(&format!("{name}: publish, one by one"), "");
+    many.row(&format!("{name}: publish, {AT_ONCE} at once"), "");
+    deliveries.row(&format!("{name}: fan out and deliver to {ENDPOINTS} endpoints"), "at least 0.50");
     latency(name, &outbox, &sink).await
+}
+
+/// Rates, and beside each what the database alone did just before.
+#[derive(Default)]
+struct Ratio {
+    rates: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+impl Ratio {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn add(&mut self, count: usize, started: Instant, alone: f64) {
+        let rate = count as f64 / started.elapsed().as_secs_f64();
+        self.rates.push(rate);
+        self.ratios.push(rate / alone);
+    }
+
+    fn row(self, name: &str, target: &str) {
+        println!("| {name} | {:.0}/s | {:.2} | {target} |", median(self.rates), median(self.ratios));
+    }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 fn options() -> OutboxOptions {
@@ -96,12 +135,6 @@ fn event(kind: &str, number: usize) -> hookseal::Result<Event> {
     let start = format!(r#"{{"number":{number},"filling":""#);
     let filling = "x".repeat(PAYLOAD - start.len() - 2);
     Event::bytes(kind, format!("{start}{filling}\"}}"))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn row(name: &str, count: usize, started: Instant, bare: f64, target: &str) {
-    let rate = count as f64 / started.elapsed().as_secs_f64();
-    println!("| {name} | {rate:.0}/s | {:.2} | {target} |", rate / bare);
 }
 
 /// Runs so many, `AT_ONCE` at a time.
@@ -139,6 +172,9 @@ async fn latency(name: &str, outbox: &Outbox, sink: &Sink) -> Result<(), Failure
         let started = Instant::now();
         outbox.publish(event("third.one", number)?).await?;
         took.push(tokio::time::timeout(Duration::from_secs(30), arrived).await?.duration_since(started));
+        while worker.counts().delivered <= number as u64 {
+            tokio::time::sleep(Duration::from_millis(1)).await; // the outcome is still being written
+        }
     }
     worker.stop();
     running.await??;
