@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -311,3 +312,11 @@ def test_diagnose_names_the_accident() -> None:
     for hostile in (7, [1], {"X-Webhook-Signature": 7}):
         with refused("malformed_header", VerificationError):
             hookseal.diagnose(BODY, hostile, "whsec_demo")  # type: ignore[arg-type]  # hostile
+
+
+def test_the_present_second_is_the_one_of_the_systems_clock() -> None:
+    signer = Signer("whsec_demo", "stripe")
+    end = int(time.time()) + 2  # across the end of a second, too
+    while (before := int(time.time())) < end:
+        stamp = int(signer.sign(b"")["Stripe-Signature"].partition(",")[0].removeprefix("t="))
+        assert before <= stamp <= int(time.time())
