@@ -5,6 +5,7 @@ use std::{
     future::{self, Future},
     path::{Path, PathBuf},
     pin::Pin,
+    process,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
@@ -35,9 +36,17 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct Sqlite {
     /// What grows when anyone writes.
     log: Option<PathBuf>,
-    writer: mpsc::Sender<Job>,
+    writer: Threads,
     /// None where only the writer's connection sees the tables.
-    readers: Option<mpsc::Sender<Job>>,
+    readers: Option<Threads>,
+}
+
+/// Threads that take jobs. When this is dropped they have ended, and let go of the file.
+struct Threads {
+    jobs: Option<mpsc::Sender<Job>>,
+    threads: Vec<thread::JoinHandle<()>>,
+    /// Where they are; a child of this process has none of them.
+    process: u32,
 }
 
 struct Job {
@@ -55,15 +64,17 @@ impl Sqlite {
             .map_err(|error| failure(&error))?;
         let file = SameFile::new(path);
         let (writer, jobs) = mpsc::channel();
-        start("hookseal-sqlite", move || write_all(connection, &jobs, file.as_ref()))?;
+        let mut writer = Threads::new(writer);
+        writer.start("hookseal-sqlite", move || write_all(connection, &jobs, file.as_ref()))?;
         let (readers, jobs) = mpsc::channel();
+        let mut readers = Threads::new(readers);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
             let connection = Connection::open_with_flags(path, flags)
                 .and_then(|connection| configure(connection, true))
                 .map_err(|error| failure(&error))?;
             let jobs = Arc::clone(&jobs);
-            start("hookseal-reader", move || read_all(&connection, &jobs))?;
+            readers.start("hookseal-reader", move || read_all(&connection, &jobs))?;
         }
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -76,14 +87,15 @@ impl Sqlite {
             .and_then(|connection| configure(connection, false))
             .map_err(|error| failure(&error))?;
         let (writer, jobs) = mpsc::channel();
-        start("hookseal-memory", move || write_all(connection, &jobs, None))?;
+        let mut writer = Threads::new(writer);
+        writer.start("hookseal-memory", move || write_all(connection, &jobs, None))?;
         Ok(Self { log: None, writer, readers: None })
     }
 
-    fn ask(queue: &mpsc::Sender<Job>, batch: Batch) -> impl Future<Output = Result<Vec<Vec<Row>>>> + use<> {
+    fn ask(queue: &Threads, batch: Batch) -> impl Future<Output = Result<Vec<Vec<Row>>>> + use<> {
         let (answer, answered) = oneshot::channel();
         // Where nobody is there to take it, nobody answers.
-        let _ = queue.send(Job { batch, answer });
+        let _ = queue.jobs.as_ref().map(|jobs| jobs.send(Job { batch, answer }));
         async { answered.await.map_err(|_| gone())? }
     }
 }
@@ -125,9 +137,28 @@ impl Database for Sqlite {
     }
 }
 
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let started = thread::Builder::new().name(name.to_owned()).spawn(work);
-    started.map(|_| ()).map_err(|error| unavailable(format!("no thread could be started: {error}")))
+impl Threads {
+    fn new(jobs: mpsc::Sender<Job>) -> Self {
+        Self { jobs: Some(jobs), threads: Vec::new(), process: process::id() }
+    }
+
+    fn start(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+        self.threads.push(started.map_err(|error| unavailable(format!("no thread could be started: {error}")))?);
+        Ok(())
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if process::id() == self.process {
+            for thread in self.threads.drain(..) {
+                // One that panicked has let go, too.
+                let _ = thread.join();
+            }
+        }
+    }
 }
 
 fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connection> {
@@ -299,5 +330,27 @@ fn check_folder(path: &Path) -> Result<()> {
             Err(invalid(format!("SQLite's locks do not hold on {kind}; keep the file on a disk of this machine")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn is_open(path: &Path) -> bool {
+        let files = fs::read_dir("/proc/self/fd").unwrap();
+        files.filter_map(|file| fs::read_link(file.ok()?.path()).ok()).any(|file| file == path)
+    }
+
+    #[test]
+    fn what_is_dropped_lets_go_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let store = Sqlite::open(&path).unwrap();
+        drop(store.write(vec![super::super::sql!("CREATE TABLE t (a INTEGER)")].into()));
+        assert!(is_open(&path));
+        drop(store);
+        assert!(!is_open(&path));
+        assert!(!folder.path().join("a.db-wal").exists(), "the last to close it puts all into the file");
     }
 }
