@@ -403,7 +403,7 @@ mod tests {
         assert_eq!((sqlite.1.len(), &sqlite.1[0]), (12, &Param::Text("evt_1".into())));
         let postgres =
             publish_statement("postgres://nobody@nowhere/x", &publication, Some(ParamStyle::Format)).unwrap();
-        assert!(postgres.0.contains("clock_timestamp") && !postgres.0.contains('$'), "{}", postgres.0);
+        assert!(postgres.0.contains("statement_timestamp") && !postgres.0.contains('$'), "{}", postgres.0);
         let error = publish_statement("memory:", &publication, None).unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidConfig);
     }
