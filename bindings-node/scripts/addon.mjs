@@ -24,8 +24,18 @@ await rm(types, { recursive: true, force: true })
 await mkdir(types, { recursive: true })
 process.env.NAPI_FORCE_BUILD_HOOKSEAL_NODE = String(Date.now())
 
-// `dist` is what users download; the tests build faster with the profile that all packages share.
-const profile = process.argv.includes('--dist') ? 'dist' : 'release'
+/** What the outbox has no use for in SQLite: see https://sqlite.org/compile.html. */
+const SQLITE = [
+  '-USQLITE_ENABLE_COLUMN_METADATA', '-USQLITE_ENABLE_DBSTAT_VTAB', '-USQLITE_ENABLE_FTS3', '-USQLITE_ENABLE_FTS3_PARENTHESIS',
+  '-USQLITE_ENABLE_FTS5', '-USQLITE_ENABLE_LOAD_EXTENSION', '-USQLITE_ENABLE_MEMORY_MANAGEMENT', '-USQLITE_ENABLE_RTREE',
+  '-USQLITE_ENABLE_STAT4', '-USQLITE_SOUNDEX',
+  'SQLITE_OMIT_AUTHORIZATION', 'SQLITE_OMIT_COMPLETE', 'SQLITE_OMIT_DEPRECATED', 'SQLITE_OMIT_DESERIALIZE', 'SQLITE_OMIT_GET_TABLE',
+  'SQLITE_OMIT_LOAD_EXTENSION', 'SQLITE_OMIT_PROGRESS_CALLBACK', 'SQLITE_OMIT_SHARED_CACHE', 'SQLITE_OMIT_TCL_VARIABLE', 'SQLITE_OMIT_TRACE',
+]
+
+// `addon` is what users download; the tests build faster with the profile that all packages share.
+const profile = process.argv.includes('--dist') ? 'addon' : 'release'
+if (profile === 'addon') process.env.LIBSQLITE3_FLAGS = SQLITE.join(' ')
 const messages = output('cargo', ['build', `--profile=${profile}`, '--package=hookseal-node', '--message-format=json-render-diagnostics'])
 const artefacts = messages.trim().split('\n').map((line) => JSON.parse(line))
 const { filenames } = artefacts.findLast(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'hookseal_node')
