@@ -277,7 +277,7 @@ impl Desk {
     async fn take_some(self: &Arc<Self>) -> Result<Took> {
         let Some(room) = self.state().room() else { return Ok(Took::Full) };
         let claim: Arc<str> = new_id("claim").into();
-        let until = Instant::now() + self.outbox.options.lease;
+        let started = Instant::now();
         let taken = self.outbox.claim(&claim, &room).await?;
         crash_point!("claim.taken");
         let took = match taken.len() {
@@ -287,7 +287,9 @@ impl Desk {
             _ if room.is_left_by(&taken) => Took::All,
             _ => Took::Full,
         };
-        self.state().leases.insert(claim, (until, taken.len()));
+        let claim_seconds = started.elapsed().as_secs_f64();
+        tracing::debug!(claim_seconds, rows = taken.len(), "took rows");
+        self.state().leases.insert(claim, (started + self.outbox.options.lease, taken.len()));
         for taken in taken {
             self.accept(taken).await;
         }
