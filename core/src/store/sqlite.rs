@@ -36,13 +36,13 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct Sqlite {
     /// What grows when anyone writes.
     log: Option<PathBuf>,
-    writer: Threads,
+    writer: Crew,
     /// None where only the writer's connection sees the tables.
-    readers: Option<Threads>,
+    readers: Option<Crew>,
 }
 
 /// Threads that take jobs. When this is dropped they have ended, and let go of the file.
-struct Threads {
+struct Crew {
     jobs: Option<mpsc::Sender<Job>>,
     threads: Vec<thread::JoinHandle<()>>,
     /// Where they are; a child of this process has none of them.
@@ -64,10 +64,10 @@ impl Sqlite {
             .map_err(|error| failure(&error))?;
         let file = SameFile::new(path);
         let (writer, jobs) = mpsc::channel();
-        let mut writer = Threads::new(writer);
+        let mut writer = Crew::new(writer);
         writer.start("hookseal-sqlite", move || write_all(connection, &jobs, file.as_ref()))?;
         let (readers, jobs) = mpsc::channel();
-        let mut readers = Threads::new(readers);
+        let mut readers = Crew::new(readers);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
             let connection = Connection::open_with_flags(path, flags)
@@ -87,12 +87,12 @@ impl Sqlite {
             .and_then(|connection| configure(connection, false))
             .map_err(|error| failure(&error))?;
         let (writer, jobs) = mpsc::channel();
-        let mut writer = Threads::new(writer);
+        let mut writer = Crew::new(writer);
         writer.start("hookseal-memory", move || write_all(connection, &jobs, None))?;
         Ok(Self { log: None, writer, readers: None })
     }
 
-    fn ask(queue: &Threads, batch: Batch) -> impl Future<Output = Result<Vec<Vec<Row>>>> + use<> {
+    fn ask(queue: &Crew, batch: Batch) -> impl Future<Output = Result<Vec<Vec<Row>>>> + use<> {
         let (answer, answered) = oneshot::channel();
         // Where nobody is there to take it, nobody answers.
         let _ = queue.jobs.as_ref().map(|jobs| jobs.send(Job { batch, answer }));
@@ -137,7 +137,7 @@ impl Database for Sqlite {
     }
 }
 
-impl Threads {
+impl Crew {
     fn new(jobs: mpsc::Sender<Job>) -> Self {
         Self { jobs: Some(jobs), threads: Vec::new(), process: process::id() }
     }
@@ -149,7 +149,7 @@ impl Threads {
     }
 }
 
-impl Drop for Threads {
+impl Drop for Crew {
     fn drop(&mut self) {
         self.jobs = None;
         if process::id() == self.process {
