@@ -26,7 +26,7 @@ test-swift: ## the Swift package (makes a Swift toolchain on Debian where there 
 test-kotlin: ## the Kotlin package (installs a JDK and Maven on Debian where there is none)
 	@tests/run kotlin
 
-test-outbox: ## a short soak of the outbox: processes are killed, and nothing is lost
+test-outbox: ## the outbox with processes that are killed, share a store and disagree about the time
 	@tests/run outbox
 
 test-cross: ## what crosses languages: the matrix, the differential test, the published peers
@@ -41,7 +41,7 @@ lint: ## formatting and lints of every language
 bench: ## speed, as ratios against peers in the same run
 	@tests/bench/run
 
-soak: ## kill the outbox's processes at random moments, 200 rounds on each store
+soak: ## kill the outbox's processes at random moments and at each named point, 200 and 20 rounds on each store
 	@tests/soak/run
 
 fuzz: ## fuzz the parsers for FUZZ_SECONDS each (default 60), where a nightly toolchain is found
