@@ -395,7 +395,7 @@ impl Trial {
 
     async fn compare(&self) {
         let found = all(&self.outbox).await;
-        let shown = |it: &StoredDelivery| (it.status, it.reason.map(|reason| reason.as_str()), it.attempts);
+        let shown = |it: &StoredDelivery| (it.status, it.reason.map(hookseal::retry::Reason::as_str), it.attempts);
         let found: BTreeMap<_, _> = found.iter().map(|(place, it)| (place, shown(it))).collect();
         let wanted: BTreeMap<_, _> =
             self.model.deliveries.iter().map(|(place, it)| (place, (it.status, it.reason, it.attempts))).collect();

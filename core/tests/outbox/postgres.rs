@@ -51,6 +51,7 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(with.stdout.take().unwrap()).lines();
         let (Some(Ok(home)), Some(Ok(bin))) = (lines.next(), lines.next()) else {
+            with.wait().unwrap();
             println!("skipped: {test} (no PostgreSQL is installed here)");
             return None;
         };
