@@ -1,5 +1,7 @@
 //! Hex and base64 of signatures: strict to read, one spelling to write.
 
+use std::fmt::Write as _;
+
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -34,12 +36,20 @@ pub(crate) fn decode_base64(text: &[u8], out: &mut [u8]) -> bool {
     }
 }
 
+#[cfg(feature = "outbox")]
 pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     const_hex::encode(bytes)
 }
 
-pub(crate) fn encode_base64(bytes: &[u8]) -> String {
-    STRICT.encode(bytes)
+/// Appends hexadecimal digits.
+pub(crate) fn push_hex(bytes: &[u8], text: &mut String) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{}", const_hex::display(bytes));
+}
+
+/// Appends base64.
+pub(crate) fn push_base64(bytes: &[u8], text: &mut String) {
+    STRICT.encode_string(bytes, text);
 }
 
 #[cfg(test)]
@@ -54,7 +64,9 @@ mod tests {
         for bad in ["00ff", "0x00ff", "0X00ff", "00ffa90", "00ffag", "0x00ff", "00ff 9", "\u{ff10}ff"] {
             assert!(!decode_hex(bad.as_bytes(), &mut out), "{bad}");
         }
-        assert_eq!(encode_hex(&[0x00, 0xff, 0xa9]), "00ffa9");
+        let mut text = String::from("=");
+        push_hex(&[0x00, 0xff, 0xa9], &mut text);
+        assert_eq!(text, "=00ffa9");
     }
 
     #[test]
@@ -65,6 +77,8 @@ mod tests {
         for bad in ["+/8AAQ", "-_8AAQ==", "+/8AAR==", "+/8A\nQ==", "+/8AAQ=a", "+/8AAQAA"] {
             assert!(!decode_base64(bad.as_bytes(), &mut out), "{bad}");
         }
-        assert_eq!(encode_base64(&out), "+/8AAQ==");
+        let mut text = String::from("=");
+        push_base64(&out, &mut text);
+        assert_eq!(text, "=+/8AAQ==");
     }
 }

@@ -33,8 +33,14 @@ impl HeaderName {
     }
 
     /// The same, shared.
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.spelled)
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.spelled
+    }
+
+    /// The same, as HTTP libraries have it.
+    #[cfg(feature = "send")]
+    pub(crate) fn lower_name(&self) -> &http::HeaderName {
+        &self.lower
     }
 
     /// The name in lower case.

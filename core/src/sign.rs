@@ -1,6 +1,6 @@
 //! Signing: the headers that a message travels with.
 
-use std::{fmt, mem, sync::Arc};
+use std::{borrow::Cow, fmt, mem, sync::Arc};
 
 use crate::{
     Error, ErrorCode, KeyRing, Message, Result, Scheme, Secret, Timestamp,
@@ -34,6 +34,9 @@ const MAX_RFC3339: i64 = 253_402_300_799;
 pub struct Signer {
     parts: Vec<Part>,
 }
+
+/// Takes a header.
+pub(crate) type Write<'w> = dyn FnMut(&HeaderName, Cow<'_, str>) + 'w;
 
 #[derive(Clone, Debug)]
 struct Part {
@@ -72,6 +75,15 @@ impl Signer {
     /// lacks; `missing_url` where the scheme signs the URL; `invalid_config` when no key is live or the timestamp is
     /// outside 0..=999,999,999,999.
     pub fn sign_at(&self, message: &Message<'_>, timestamp: Timestamp) -> Result<SignedHeaders> {
+        let mut headers = SignedHeaders(Vec::with_capacity(4));
+        self.write(message, timestamp, &mut |name, value| {
+            headers.0.push((Arc::clone(name.shared()), value.into_owned()))
+        })?;
+        Ok(headers)
+    }
+
+    /// Hands each header of [`sign_at`](Self::sign_at) on as it is made.
+    pub(crate) fn write(&self, message: &Message<'_>, timestamp: Timestamp, write: &mut Write<'_>) -> Result<()> {
         if let Some(id) = message.id {
             check_id(id)?;
         }
@@ -79,16 +91,11 @@ impl Signer {
             check_event_type(event_type)?;
         }
         let timestamp = timestamp.check_signable()?;
-        let mut headers = SignedHeaders(Vec::with_capacity(4));
-        for part in &self.parts {
-            if part.until.is_none_or(|last| timestamp <= last) {
-                part.sign(message, timestamp, &mut headers)?;
-            }
-        }
-        if headers.0.is_empty() {
+        let mut parts = self.parts.iter().filter(|part| part.until.is_none_or(|last| timestamp <= last)).peekable();
+        if parts.peek().is_none() {
             return Err(Error::new(ErrorCode::InvalidConfig, "the end date of every scheme of this signer has passed"));
         }
-        Ok(headers)
+        parts.try_for_each(|part| part.sign(message, timestamp, write))
     }
 
     /// The names of all headers that this signer can write.
@@ -164,7 +171,7 @@ impl SignerBuilder {
 }
 
 impl Part {
-    fn sign(&self, message: &Message<'_>, timestamp: Timestamp, headers: &mut SignedHeaders) -> Result<()> {
+    fn sign(&self, message: &Message<'_>, timestamp: Timestamp, write: &mut Write<'_>) -> Result<()> {
         let scheme = self.scheme.parts();
         let mut timestamp_text = match &scheme.timestamp {
             Some(rule) if rule.unit == Unit::Rfc3339 && timestamp.as_unix() > MAX_RFC3339 => {
@@ -182,22 +189,22 @@ impl Part {
         };
         let mut signature = String::with_capacity(160);
         if let Some(TimestampRule { place: Place::Element(element), .. }) = &scheme.timestamp {
-            scheme.grammar.write(&mut signature, element, &timestamp_text);
+            scheme.grammar.begin(&mut signature, element);
+            signature.push_str(&timestamp_text);
         }
         self.write_signatures(message, &content, &self.ring.keys(), timestamp, &mut signature)?;
 
-        headers.push(&scheme.signature, signature);
+        write(&scheme.signature, signature.into());
         if let Some(TimestampRule { place: Place::Header(name), .. }) = &scheme.timestamp {
-            headers.push(name, mem::take(&mut timestamp_text)); // such a scheme writes it nowhere else
+            write(name, mem::take(&mut timestamp_text).into()); // such a scheme writes it nowhere else
         }
         for (name, value) in [(&scheme.id, message.id), (&scheme.event_type, message.event_type)] {
             if let (Some(name), Some(value)) = (name, value) {
-                headers.push(name, value.to_owned());
+                write(name, value.into());
             }
         }
-        if let Some((last, others)) = scheme.also_writes.split_last() {
-            headers.0.extend(others.iter().map(|name| (Arc::clone(name), timestamp_text.clone())));
-            headers.0.push((Arc::clone(last), timestamp_text));
+        for name in &scheme.also_writes {
+            write(name, timestamp_text.as_str().into());
         }
         Ok(())
     }
@@ -237,7 +244,8 @@ impl Part {
                 if count == 1 && !scheme.grammar.carries_many() {
                     return Ok(());
                 }
-                scheme.grammar.write(header, &version.label, &key.sign(version, &content)?);
+                scheme.grammar.begin(header, &version.label);
+                key.sign(version, &content, header)?;
                 count += 1;
                 ed25519_count += usize::from(key.is_ed25519());
                 if ed25519_count > MAX_ED25519_SIGNATURES || count - ed25519_count > MAX_SIGNATURES {
@@ -270,7 +278,7 @@ impl Part {
             .into_iter()
             .flatten()
             .map(HeaderName::as_str)
-            .chain(scheme.also_writes.iter().map(|name| &**name))
+            .chain(scheme.also_writes.iter().map(HeaderName::as_str))
     }
 }
 
@@ -309,10 +317,6 @@ impl SignedHeaders {
     /// Names and values in the order of writing.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, value.as_str()))
-    }
-
-    fn push(&mut self, name: &HeaderName, value: String) {
-        self.0.push((name.shared(), value));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One attempt: sign now, judge, send, record.
 
 use std::{
+    fmt::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -10,8 +11,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue,
-    header::{self, Entry},
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, InvalidHeaderValue},
 };
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
@@ -144,12 +145,7 @@ impl Engine {
     }
 
     /// The record of an attempt that this library could not make.
-    pub(crate) fn defect(
-        number: u32,
-        now: Timestamp,
-        started: Instant,
-        why: &dyn std::fmt::Display,
-    ) -> (Attempt, Outcome) {
+    pub(crate) fn defect(number: u32, now: Timestamp, started: Instant, why: &dyn fmt::Display) -> (Attempt, Outcome) {
         tracing::error!(number, %why, "attempt not made");
         let outcome = Outcome::Failed(AttemptError::Internal);
         (record(number, now, started, Phase::Resolve, &outcome, None), outcome)
@@ -159,26 +155,49 @@ impl Engine {
         let endpoint = &shipment.endpoint;
         let message =
             Message::new(&shipment.payload).id(&shipment.id).event_type(&shipment.event_type).url(endpoint.url());
-        let mut headers = HeaderMap::with_capacity(12 + endpoint.headers().len());
+        let mut values = Values { text: String::with_capacity(512), ends: Vec::with_capacity(8) };
+        endpoint.signer().write(&message, now, &mut |name, value| values.push(name.lower_name(), &value))?;
+        values.push(&self.names.id, &shipment.id);
+        values.push(&self.names.event, &shipment.event_type);
+        values.push(&self.names.timestamp, &now.as_unix());
+        values.push(&self.names.attempt, &number);
+
+        let mut headers = HeaderMap::with_capacity(10 + endpoint.headers().len());
         headers.insert(header::CONTENT_TYPE, shipment.content_type.clone());
         headers.insert(header::USER_AGENT, self.user_agent.clone());
-        headers.insert(&self.names.attempt, number.into());
-        for (name, value) in endpoint.signer().sign_at(&message, now)? {
-            headers.insert(endpoint.signed_header(&name)?, HeaderValue::try_from(value)?);
-        }
-        // What the scheme writes too stays as it was signed.
-        if let Entry::Vacant(id) = headers.entry(&self.names.id) {
-            id.insert(HeaderValue::from_str(&shipment.id)?);
-        }
-        if let Entry::Vacant(event) = headers.entry(&self.names.event) {
-            event.insert(HeaderValue::from_str(&shipment.event_type)?);
-        }
-        headers.entry(&self.names.timestamp).or_insert_with(|| now.as_unix().into());
+        values.insert_into(&mut headers)?;
         headers.extend(endpoint.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
         if let Some(traceparent) = &shipment.traceparent {
             headers.insert(TRACEPARENT, HeaderValue::from_str(traceparent)?);
         }
         Ok(headers)
+    }
+}
+
+/// Header values in one piece of memory, which they share: the client clones them all, more than once.
+#[derive(Default)]
+struct Values {
+    text: String,
+    /// The names, and where the values end.
+    ends: Vec<(HeaderName, usize)>,
+}
+
+impl Values {
+    fn push(&mut self, name: &HeaderName, value: &dyn fmt::Display) {
+        // Writing to a string does not fail.
+        let _ = write!(self.text, "{value}");
+        self.ends.push((name.clone(), self.text.len()));
+    }
+
+    /// What has a value keeps it: what the scheme writes stays as it was signed.
+    fn insert_into(self, headers: &mut HeaderMap) -> Result<(), InvalidHeaderValue> {
+        let text = Bytes::from(self.text);
+        let mut start = 0;
+        for (name, end) in self.ends {
+            headers.entry(name).or_insert(HeaderValue::from_maybe_shared(text.slice(start..end))?);
+            start = end;
+        }
+        Ok(())
     }
 }
 

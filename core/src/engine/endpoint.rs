@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{self, InvalidHeaderName},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{rate::RateLimit, seconds};
@@ -55,8 +52,6 @@ struct Parts {
     target: Target,
     key: Arc<str>,
     signer: Signer,
-    /// The names under which it signs, parsed.
-    signed: Vec<HeaderName>,
     identity: Option<Identity>,
     headers: HeaderMap,
     timeout: Option<Duration>,
@@ -106,7 +101,6 @@ impl Endpoint {
             identity: options.identity.as_deref().map(Identity::from_pem).transpose()?,
             target,
             key,
-            signed: signer.header_names().filter_map(|name| name.parse().ok()).collect(),
             signer,
             timeout: options.timeout,
             retry: options.retry,
@@ -134,13 +128,6 @@ impl Endpoint {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
-    }
-
-    pub(crate) fn signed_header(&self, name: &str) -> Result<HeaderName, InvalidHeaderName> {
-        match self.0.signed.iter().find(|known| known.as_str().eq_ignore_ascii_case(name)) {
-            Some(known) => Ok(known.clone()),
-            None => name.parse(),
-        }
     }
 
     pub(crate) fn identity(&self) -> Option<&Identity> {

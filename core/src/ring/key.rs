@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorCode, Result, Secret,
-    encoding::{decode_base64, decode_hex, encode_base64, encode_hex},
+    encoding::{decode_base64, decode_hex, push_base64, push_hex},
     scheme::{
         Algorithm, Encoding, KeyRule, Scheme, Version,
         template::{Content, Template},
@@ -89,21 +89,22 @@ impl Prepared {
         matches!(self, Self::Private(_) | Self::Public(_))
     }
 
-    /// The encoded signature over `content`.
-    pub(crate) fn sign(&self, version: &Version, content: &Content<'_>) -> Result<String> {
-        let encode = |bytes: &[u8]| match version.encoding {
-            Encoding::Hex => encode_hex(bytes),
-            Encoding::Base64 => encode_base64(bytes),
+    /// Writes the encoded signature over `content`.
+    pub(crate) fn sign(&self, version: &Version, content: &Content<'_>, text: &mut String) -> Result<()> {
+        let mut encode = |bytes: &[u8]| match version.encoding {
+            Encoding::Hex => push_hex(bytes, text),
+            Encoding::Base64 => push_base64(bytes, text),
         };
-        Ok(match self {
+        match self {
             Self::Private(key) => encode(&key.sign(&joined(&version.content, content)).to_bytes()),
             Self::Public(_) => return Err(Error::new(ErrorCode::InvalidConfig, "a public key can not sign")),
-            Self::Token { text, .. } => text.to_string(),
+            Self::Token { text: token, .. } => text.push_str(token),
             _ => {
                 let mac = self.mac(&version.content, content);
-                encode(&mac.bytes[..mac.length])
+                encode(&mac.bytes[..mac.length]);
             }
-        })
+        }
+        Ok(())
     }
 
     /// Whether one of the candidates is this key's signature over `content`.

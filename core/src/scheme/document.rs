@@ -203,9 +203,8 @@ impl Document {
                 "names headers that repeat a timestamp which stands in the signature header",
             ));
         }
-        for name in &self.also_writes {
-            header("also_writes", name, false)?;
-        }
+        let also_writes =
+            self.also_writes.iter().map(|name| header("also_writes", name, false)).collect::<Result<_>>()?;
         let parts = Parts {
             document,
             name: self.name,
@@ -218,7 +217,7 @@ impl Document {
             event_type,
             versions,
             key: self.key,
-            also_writes: self.also_writes.into_iter().map(Arc::from).collect(),
+            also_writes,
         };
         check_headers(&parts)?;
         Ok(parts)
@@ -320,12 +319,11 @@ fn check_headers(parts: &Parts) -> Result<()> {
         Some(TimestampRule { place: Place::Header(name), .. }) => Some(name.lower()),
         _ => None,
     };
-    let mut names: Vec<String> = [Some(parts.signature.lower()), timestamp]
+    let mut names: Vec<_> = [Some(parts.signature.lower()), timestamp]
         .into_iter()
         .chain([&parts.id, &parts.event_type].map(|name| name.as_ref().map(HeaderName::lower)))
         .flatten()
-        .map(str::to_owned)
-        .chain(parts.also_writes.iter().map(|name| name.to_ascii_lowercase()))
+        .chain(parts.also_writes.iter().map(HeaderName::lower))
         .collect();
     names.sort();
     if let Some([name, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {

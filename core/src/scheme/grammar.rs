@@ -56,26 +56,25 @@ impl Grammar {
         matches!(self, Self::Prefixed { .. })
     }
 
-    /// Appends an element to a header that is being written.
-    pub(crate) fn write(self, header: &mut String, label: &str, value: &str) {
+    /// Begins an element of a header that is being written; its value is to follow.
+    pub(crate) fn begin(self, header: &mut String, label: &str) {
         let (separator, key_end) = match self {
             Self::Pairs { separator } => (separator, "="),
             Self::List => (b' ', ","),
             Self::Prefixed { joined } => {
                 if header.is_empty() {
-                    header.extend([label, "=", value]);
+                    header.extend([label, "="]);
                 } else {
                     header.push(char::from(joined.unwrap_or(b',')));
-                    header.push_str(value);
                 }
                 return;
             }
-            Self::Bare | Self::Token => return header.push_str(value),
+            Self::Bare | Self::Token => return,
         };
         if !header.is_empty() {
             header.push(char::from(separator));
         }
-        header.extend([label, key_end, value]);
+        header.extend([label, key_end]);
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct Parts {
     pub(crate) event_type: Option<HeaderName>,
     pub(crate) versions: Vec<Version>,
     pub(crate) key: KeyRule,
-    pub(crate) also_writes: Vec<Arc<str>>,
+    pub(crate) also_writes: Vec<HeaderName>,
 }
 
 /// Where a scheme's timestamp stands, and its unit.

@@ -63,13 +63,13 @@ pub(super) enum End {
 }
 
 impl Job {
-    pub(super) fn new(number: u64, shipment: Shipment, place: Place) -> Self {
+    pub(super) fn new(number: u64, accepted: Instant, shipment: Shipment, place: Place) -> Self {
         let mut hasher = DefaultHasher::new();
         shipment.id.hash(&mut hasher);
         Self {
             number,
             seed: hasher.finish(),
-            accepted: Instant::now(),
+            accepted,
             shipment,
             state: Mutex::new(State {
                 attempts: Vec::new(),

@@ -15,15 +15,21 @@ mod shared;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::shared::Shared;
 pub use self::{
     builder::SenderBuilder,
     delivery::Delivery,
     handle::Handle,
     notice::{Notice, NoticeKind, Notices},
 };
+use self::{
+    room::{Place, closed},
+    shared::Shared,
+};
 pub use crate::engine::{Confidential, Event, SenderOptions, Status, options_from_json};
-use crate::{Error, Result, engine::Endpoint};
+use crate::{Error, ErrorCode, Result, engine::Endpoint};
+
+/// How many deliveries are accepted at a time.
+const BATCH: usize = 64;
 
 /// Delivers events to endpoints: signed, retried, and without one endpoint holding up another.
 ///
@@ -85,9 +91,23 @@ impl Sender {
             self.shared().check(endpoint).map_err(|error| of_item(index, &error))?;
         }
         let mut handles = Vec::with_capacity(items.len());
+        let mut batch = Vec::with_capacity(BATCH);
         for (index, (endpoint, event)) in items.into_iter().enumerate() {
-            handles.push(self.queue(endpoint, event).await.map_err(|error| of_item(index, &error))?);
+            let refused = |error| of_item(index, &error);
+            let room = &self.shared().room;
+            let place = match room.try_take(endpoint.key(), &event.payload) {
+                Err(error) if error.code() == ErrorCode::QueueFull => {
+                    self.accept(&mut batch, &mut handles).map_err(refused)?;
+                    room.take(endpoint.key(), &event.payload).await
+                }
+                taken => taken,
+            };
+            batch.push((endpoint, event, place.map_err(refused)?));
+            if batch.len() == BATCH {
+                self.accept(&mut batch, &mut handles).map_err(refused)?;
+            }
         }
+        self.accept(&mut batch, &mut handles)?;
         // Backwards, because most of the others are done when the last one is.
         for handle in handles.iter().rev() {
             handle.wait_quietly().await;
@@ -103,7 +123,7 @@ impl Sender {
         let shared = self.shared();
         shared.check(endpoint)?;
         let place = shared.room.try_take(endpoint.key(), &event.payload)?;
-        Ok(Handle::new(shared.accept(endpoint.clone(), event, place)?, self.clone()))
+        self.accept_one(endpoint, event, place)
     }
 
     /// As [`enqueue`](Self::enqueue), but waits for room where the queue is full.
@@ -111,8 +131,10 @@ impl Sender {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn enqueue_waiting(&self, endpoint: &Endpoint, event: Event) -> Result<Handle> {
-        self.shared().check(endpoint)?;
-        self.queue(endpoint.clone(), event).await
+        let shared = self.shared();
+        shared.check(endpoint)?;
+        let place = shared.room.take(endpoint.key(), &event.payload).await?;
+        self.accept_one(endpoint, event, place)
     }
 
     /// Waits until nothing is left to deliver; `false` when that takes longer than the timeout.
@@ -146,10 +168,19 @@ impl Sender {
         Notices { receiver: self.shared().notices.subscribe(), dropped: 0 }
     }
 
-    async fn queue(&self, endpoint: Endpoint, event: Event) -> Result<Handle> {
-        let shared = self.shared();
-        let place = shared.room.take(endpoint.key(), &event.payload).await?;
-        Ok(Handle::new(shared.accept(endpoint, event, place)?, self.clone()))
+    fn accept_one(&self, endpoint: &Endpoint, event: Event, place: Place) -> Result<Handle> {
+        let mut handle = None;
+        self.shared()
+            .accept([(endpoint.clone(), event, place)], |job| handle = Some(Handle::new(job, self.clone())))?;
+        handle.ok_or_else(closed)
+    }
+
+    /// Takes a batch on, and leaves it empty.
+    fn accept(&self, batch: &mut Vec<(Endpoint, Event, Place)>, handles: &mut Vec<Handle>) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.shared().accept(batch.drain(..), |job| handles.push(Handle::new(job, self.clone())))
     }
 
     fn shared(&self) -> &Arc<Shared> {

@@ -78,17 +78,13 @@ impl Shared {
         self.guard.judge(endpoint.target().url())
     }
 
-    /// Takes a delivery on, and starts it if it may start.
-    pub(super) fn accept(self: &Arc<Self>, endpoint: Endpoint, event: Event, place: Place) -> Result<Arc<Job>> {
+    /// Takes deliveries on, all or none, and starts what may start.
+    pub(super) fn accept(
+        self: &Arc<Self>,
+        items: impl IntoIterator<Item = (Endpoint, Event, Place)>,
+        mut accepted: impl FnMut(Arc<Job>),
+    ) -> Result<()> {
         let runtime = self.runtime()?;
-        let shipment = Shipment {
-            id: event.id.unwrap_or_else(|| new_id("msg").into()),
-            event_type: event.kind,
-            content_type: event.content_type,
-            payload: event.payload,
-            traceparent: event.traceparent,
-            endpoint,
-        };
         let mut starts = Starts::default();
         let mut queue = self.queue();
         if queue.closed {
@@ -97,17 +93,20 @@ impl Shared {
         if queue.accepted == 0 {
             runtime.spawn(keep_time(Arc::downgrade(self), Arc::clone(&self.alarm)));
         }
-        queue.accepted += 1;
-        queue.unfinished += 1;
-        let job = Arc::new(Job::new(queue.accepted, shipment, place));
-        let now = job.accepted;
-        self.tell(NoticeKind::Queued, &job, |_| {});
-        if let Err(job) = queue.insert(Arc::clone(&job), now, now) {
-            starts.expired.push(job);
+        let now = Instant::now();
+        for (endpoint, event, place) in items {
+            queue.accepted += 1;
+            queue.unfinished += 1;
+            let job = Arc::new(Job::new(queue.accepted, now, shipment(endpoint, event), place));
+            self.tell(NoticeKind::Queued, &job, |_| {});
+            if let Err(job) = queue.insert(Arc::clone(&job), now, now) {
+                starts.expired.push(job);
+            }
+            accepted(job);
         }
         let flights = self.pump(queue, now, starts);
         self.launch(flights);
-        Ok(job)
+        Ok(())
     }
 
     /// Cancels a delivery; `false` when it is settled.
@@ -208,7 +207,7 @@ impl Shared {
                 Decision::Retry { delay } => self.requeue(&mut queue, job, delay, now),
             }
         }
-        let mut flights = self.pump(queue, now, starts).into_iter();
+        let mut flights = self.pump(queue, now, starts);
         let next = flights.next();
         self.launch(flights);
         next
@@ -254,7 +253,12 @@ impl Shared {
     }
 
     /// Takes out of the queue what may start now.
-    fn pump(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, now: Instant, mut starts: Starts) -> Vec<Flight> {
+    fn pump(
+        self: &Arc<Self>,
+        mut queue: MutexGuard<'_, Queue>,
+        now: Instant,
+        mut starts: Starts,
+    ) -> impl Iterator<Item = Flight> + use<> {
         queue.start(now, &mut starts);
         for job in &starts.expired {
             self.settle(&mut queue, job, End::Dead(Reason::MaxAge));
@@ -268,8 +272,8 @@ impl Shared {
         }
         meter::levels(&queue);
         drop(queue);
-        let flight = |(job, slot)| Flight { shared: Arc::clone(self), job, slot: Some(slot) };
-        starts.flights.into_iter().map(flight).collect()
+        let shared = Arc::clone(self);
+        starts.flights.into_iter().map(move |(job, slot)| Flight { shared: Arc::clone(&shared), job, slot: Some(slot) })
     }
 
     /// Starts a task for each. Not under the queue's lock: on a runtime that is gone, a flight is dropped
@@ -345,6 +349,17 @@ impl Shared {
         let mut queue = self.queue();
         queue.alarm = queue.wake();
         Some(queue.alarm.unwrap_or_else(|| Instant::now() + RARELY))
+    }
+}
+
+fn shipment(endpoint: Endpoint, event: Event) -> Shipment {
+    Shipment {
+        id: event.id.unwrap_or_else(|| new_id("msg").into()),
+        event_type: event.kind,
+        content_type: event.content_type,
+        payload: event.payload,
+        traceparent: event.traceparent,
+        endpoint,
     }
 }
 

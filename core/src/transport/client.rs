@@ -1,4 +1,4 @@
-//! The HTTP clients of one transport: one for all, and one for each client certificate of an endpoint's own.
+//! The HTTP clients of one transport: two for all, and up to two for each client certificate of an endpoint's own.
 
 use std::{
     collections::HashMap,
@@ -10,8 +10,9 @@ use std::{
 use reqwest::{Client, redirect, retry};
 use rustls::RootCertStore;
 use tokio::time::Instant;
+use url::Host;
 
-use super::{Failure, HttpOptions, Identity, progress::NoteDialling, resolve::GuardedResolver, tls};
+use super::{Failure, HttpOptions, Identity, Target, progress::NoteDialling, resolve::GuardedResolver, tls};
 use crate::{Result, retry::AttemptError};
 
 /// Node closes idle connections after 5 s by default; one that is younger is likely still open.
@@ -29,9 +30,20 @@ pub(super) struct Clients {
     extra_roots: RootCertStore,
     resolver: GuardedResolver,
     roots: OnceLock<Arc<RootCertStore>>,
-    common: OnceLock<Result<Client, Failure>>,
-    of_identities: Mutex<HashMap<[u8; 32], Kept>>,
+    /// For addresses, and for names.
+    common: [OnceLock<Result<Client, Failure>>; 2],
+    of_identities: Mutex<HashMap<([u8; 32], Dialled), Kept>>,
     proxy_warning: Once,
+}
+
+/// Where it is noted that a connection is dialled for a request.
+///
+/// reqwest keeps a connector with a layer in boxes, which it clones six times for every request. So requests to names, which the
+/// resolver sees, do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Dialled {
+    SeenByResolver,
+    SeenByConnector,
 }
 
 struct Kept {
@@ -46,7 +58,7 @@ impl Clients {
             resolver: if options.proxy.is_some() { resolver.unguarded() } else { resolver },
             options,
             roots: OnceLock::new(),
-            common: OnceLock::new(),
+            common: Default::default(),
             of_identities: Mutex::default(),
             proxy_warning: Once::new(),
         })
@@ -56,27 +68,31 @@ impl Clients {
         &self.options
     }
 
-    /// The client that shows this identity. Connections of different identities are never shared.
-    pub(super) fn client(&self, identity: Option<&Identity>) -> Result<Client, Failure> {
+    /// The client for this target that shows this identity. Connections of different identities are never shared.
+    pub(super) fn client(&self, target: &Target, identity: Option<&Identity>) -> Result<Client, Failure> {
+        let is_named = matches!(target.url().host(), Some(Host::Domain(_))) && self.options.proxy.is_none();
+        let dialled = if is_named { Dialled::SeenByResolver } else { Dialled::SeenByConnector };
         let Some(identity) = identity else {
-            return self.common.get_or_init(|| self.make(self.options.identity.as_ref())).clone();
+            let common = &self.common[usize::from(is_named)];
+            return common.get_or_init(|| self.make(dialled, self.options.identity.as_ref())).clone();
         };
+        let key = (identity.digest(), dialled);
         let mut kept = self.of_identities.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if let Some(kept) = kept.get_mut(&identity.digest()) {
+        if let Some(kept) = kept.get_mut(&key) {
             kept.last_used = now;
             return Ok(kept.client.clone());
         }
-        let client = self.make(Some(identity))?;
+        let client = self.make(dialled, Some(identity))?;
         if kept.len() >= MOST_IDENTITIES {
-            let oldest = kept.iter().min_by_key(|(_, kept)| kept.last_used).map(|(digest, _)| *digest);
-            oldest.map(|digest| kept.remove(&digest));
+            let oldest = kept.iter().min_by_key(|(_, kept)| kept.last_used).map(|(key, _)| *key);
+            oldest.map(|key| kept.remove(&key));
         }
-        kept.insert(identity.digest(), Kept { client: client.clone(), last_used: now });
+        kept.insert(key, Kept { client: client.clone(), last_used: now });
         Ok(client)
     }
 
-    fn make(&self, identity: Option<&Identity>) -> Result<Client, Failure> {
+    fn make(&self, dialled: Dialled, identity: Option<&Identity>) -> Result<Client, Failure> {
         let roots = self.roots.get_or_init(|| Arc::new(tls::with_system(self.extra_roots.clone())));
         let tls = tls::config(Arc::clone(roots), identity, self.options.http2).map_err(|error| no_client(&error))?;
         let mut builder = Client::builder()
@@ -89,8 +105,10 @@ impl Clients {
             .retry(retry::never())
             .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(self.options.connect_timeout)
-            .connector_layer(NoteDialling)
             .tcp_keepalive(None);
+        if dialled == Dialled::SeenByConnector {
+            builder = builder.connector_layer(NoteDialling);
+        }
         // How long a peer may be silent is for the attempt's deadline to say.
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         {

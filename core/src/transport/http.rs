@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::http::{HeaderMap, HeaderValue, Method, header};
+use ::http::{HeaderMap, Method};
 use reqwest::{Body, Response};
 use tokio::time::{Instant, timeout_at};
 
@@ -75,12 +75,11 @@ impl HttpTransport {
         Ok(Self { clients: Arc::new(Clients::new(options, resolver)?) })
     }
 
-    async fn exchange(&self, mut request: Request<'_>) -> Exchange {
+    async fn exchange(&self, request: Request<'_>) -> Exchange {
         if let Err(error) = self.clients.options().guard.judge(request.target.url()) {
             let failure = Failure::new(AttemptError::BlockedAddress, error.message().to_owned());
             return Exchange { result: Err(failure), phase: Phase::Resolve, resent: false };
         }
-        self.complete(&mut request);
         let deadline = Instant::now() + request.timeout;
         let first = self.post(&request, deadline).await;
         let resent = matches!(first, Err(Interrupted { stale: true, .. }));
@@ -94,18 +93,8 @@ impl HttpTransport {
         }
     }
 
-    /// Adds what the client would add: it clones the headers first, and a clone has to grow for every one.
-    fn complete(&self, request: &mut Request<'_>) {
-        let headers = &mut request.headers;
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        headers.insert(header::CONTENT_LENGTH, request.body.len().into());
-        if !self.clients.options().http2 {
-            headers.insert(header::HOST, request.target.host.clone());
-        }
-    }
-
     async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
-        let client = self.clients.client(request.identity).map_err(Interrupted::connecting)?;
+        let client = self.clients.client(request.target, request.identity).map_err(Interrupted::connecting)?;
         let progress = Arc::<Progress>::default();
         let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
         *message.headers_mut() = request.headers.clone();

@@ -15,9 +15,9 @@ mod tls;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use ::http::{HeaderMap, HeaderValue, Uri};
+use ::http::{HeaderMap, Uri};
 use bytes::Bytes;
-use url::{Position, Url};
+use url::Url;
 
 #[cfg(feature = "postgres")]
 pub(crate) use self::tls::plain_config;
@@ -106,8 +106,6 @@ impl std::error::Error for Failure {}
 #[derive(Clone)]
 pub struct Target {
     url: Url,
-    /// The value of `Host`.
-    host: HeaderValue,
 }
 
 impl Target {
@@ -118,19 +116,16 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self> {
         let url = parse_url(text)?;
         // The client wants it in this form, whose rules are its own.
-        url.as_str().parse::<Uri>().map_err(|error| unfit(&error))?;
-        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
-        Ok(Self { host: host.map_err(|error| unfit(&error))?, url })
+        url.as_str()
+            .parse::<Uri>()
+            .map_err(|error| Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}")))?;
+        Ok(Self { url })
     }
 
     /// The URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
-}
-
-fn unfit(error: &dyn fmt::Display) -> Error {
-    Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}"))
 }
 
 /// Paths and queries of webhook URLs hold secrets, so only the origin is shown.

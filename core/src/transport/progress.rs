@@ -96,8 +96,9 @@ impl<S: Service<D> + Clone, D> Service<D> for Dialling<S> {
     }
 }
 
-/// Runs a lookup for the request at hand.
+/// Runs a lookup for the request at hand: a connection is about to be dialled.
 pub(super) async fn resolving<F: Future>(lookup: F) -> F::Output {
+    note(|progress| &progress.dialled, true);
     note(|progress| &progress.resolving, true);
     let answer = lookup.await;
     note(|progress| &progress.resolving, false);

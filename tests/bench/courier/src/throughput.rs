@@ -86,6 +86,7 @@ impl Courier {
         Ok(Self {
             sender: Sender::builder()
                 .allow_private(true)
+                .max_queued(8 * DELIVERIES)
                 .max_in_flight(IN_FLIGHT)
                 .max_in_flight_per_endpoint(IN_FLIGHT)
                 .breaker(Some(Breaker::default()))
