@@ -1,10 +1,11 @@
 //! A receiver that does as little as it can, in a process of its own: reads requests and answers 204.
 //!
-//! `/after/MS` answers after so many milliseconds, `/never` does not answer. It listens on many loopback addresses, so that
-//! one sink can stand for many hosts.
+//! `/after/MS` answers after so many milliseconds, `/never` does not answer. It goes by as many names as there are
+//! numbers, so that one sink can stand for many hosts.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, stdin},
+    net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,8 +17,6 @@ use tokio::{
 
 use crate::Failure;
 
-/// How many hosts it stands for.
-const HOSTS: usize = 1_000;
 const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 const LENGTH: &[u8] = b"\r\ncontent-length:";
 
@@ -40,9 +39,13 @@ impl Sink {
         self.process.id()
     }
 
-    /// The URL of one of its many hosts.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The URL of one of its many hosts. Names under `localhost` are this machine's (RFC 6761, section 6.3).
     pub(crate) fn url(&self, host: usize, path: &str) -> String {
-        format!("http://{}:{}{path}", address(host), self.port)
+        format!("http://host{host}.localhost:{}{path}", self.port)
     }
 }
 
@@ -56,39 +59,19 @@ impl Drop for Sink {
 /// Serves until standard input ends.
 pub(crate) fn serve() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listeners = runtime.block_on(listen())?;
-    println!("{}", listeners[0].local_addr()?.port());
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    println!("{}", listener.local_addr()?.port());
     std::thread::spawn(|| {
         let _ = stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
     runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for listener in listeners {
-            tasks.spawn(async move {
-                loop {
-                    let (connection, _) = listener.accept().await?;
-                    // A connection that breaks is its sender's to report.
-                    tokio::spawn(async { answer(connection).await.ok() });
-                }
-            });
+        loop {
+            let (connection, _) = listener.accept().await?;
+            // A connection that breaks is its sender's to report.
+            tokio::spawn(async { answer(connection).await.ok() });
         }
-        tasks.join_next().await.ok_or("no listener")??
     })
-}
-
-/// One listener for each host, all on one port.
-async fn listen() -> Result<Vec<TcpListener>, Failure> {
-    let mut listeners = vec![TcpListener::bind((address(0), 0)).await?];
-    let port = listeners[0].local_addr()?.port();
-    for host in 1..HOSTS {
-        listeners.push(TcpListener::bind((address(host), port)).await?);
-    }
-    Ok(listeners)
-}
-
-fn address(host: usize) -> String {
-    format!("127.0.{}.{}", host / 250, host % 250 + 1)
 }
 
 async fn answer(mut connection: TcpStream) -> Result<(), Failure> {

@@ -131,9 +131,12 @@ impl Bare {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
+        let urls: Vec<reqwest::Url> = (0..hosts).map(|host| sink.url(host, "/").parse()).collect::<Result<_, _>>()?;
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls);
+        let names = urls.iter().filter_map(reqwest::Url::host_str);
         Ok(Self {
-            client: reqwest::Client::builder().tls_backend_preconfigured(tls).build()?,
-            urls: (0..hosts).map(|host| sink.url(host, "/").parse()).collect::<Result<_, _>>()?,
+            client: names.fold(client, |client, name| client.resolve(name, sink.address())).build()?,
+            urls: urls.into(),
             payload: payload(),
         })
     }
