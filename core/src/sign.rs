@@ -77,7 +77,7 @@ impl Signer {
     pub fn sign_at(&self, message: &Message<'_>, timestamp: Timestamp) -> Result<SignedHeaders> {
         let mut headers = SignedHeaders(Vec::with_capacity(4));
         self.write(message, timestamp, &mut |name, value| {
-            headers.0.push((Arc::clone(name.shared()), value.into_owned()))
+            headers.0.push((Arc::clone(name.shared()), value.into_owned()));
         })?;
         Ok(headers)
     }

@@ -325,7 +325,7 @@ fn check_headers(parts: &Parts) -> Result<()> {
         .flatten()
         .chain(parts.also_writes.iter().map(HeaderName::lower))
         .collect();
-    names.sort();
+    names.sort_unstable();
     if let Some([name, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(invalid("signature", &format!("the header {name} has two roles")));
     }
