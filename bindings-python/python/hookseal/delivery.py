@@ -88,7 +88,7 @@ class SenderEvent:
 
 
 def _made(kind: type[T], record: dict[str, Any]) -> T:
-    """A frozen value whose fields are the record's: made without its `__init__`, which would set each field by a call."""
+    """A frozen value with the record's fields, made without its `__init__`, which would set each by a call."""
     value = kind.__new__(kind)
     value.__dict__.update(record)
     return value
