@@ -231,6 +231,26 @@ async fn a_lock_of_another_program_is_waited_for_and_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_reader_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let (outbox, receiver) = (Outbox::open(&uri(&path), options()).await.unwrap(), Receiver::start().await);
+    outbox.subscribe(receiver.subscription()).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let count = || other.query_row("SELECT count(*) FROM hookseal_events", [], |row| row.get::<_, i64>(0)).unwrap();
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(), 0);
+    for number in 0..200 {
+        outbox.publish(event("order.paid", &format!("evt_{number}"))).await.unwrap();
+    }
+    assert_eq!(outbox.worker(8).unwrap().run_until_idle().await.unwrap().delivered, 200);
+    outbox.clean_up().await.unwrap();
+    assert_eq!(count(), 0, "it reads what was there when it began");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.db");

@@ -21,7 +21,7 @@ use tokio::{
     net::{TcpListener, UnixStream},
     task::JoinSet,
 };
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{NoTls, SimpleQueryMessage, error::SqlState};
 
 use crate::{
     disk::Disk,
@@ -322,6 +322,69 @@ async fn a_server_that_can_not_be_used_says_why() {
     let error = Outbox::open(&server.uri("postgres", ""), options()).await.unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), (ErrorCode::UnsupportedSchema, false), "{error}");
     assert!(error.message().contains("schema 99") && error.message().contains("upgrade"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_a_free_connection_says_so() {
+    let Some(server) = Server::start("a server without a free connection") else { return };
+    let uri = server.uri("postgres", "");
+    let outbox = Outbox::open(&uri, options()).await.unwrap();
+    outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+    let mut others = Vec::new();
+    let refused = loop {
+        match tokio_postgres::connect(&uri, NoTls).await {
+            Ok((client, connection)) => others.push((client, tokio::spawn(connection))),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
+    let error = Outbox::open(&uri, options()).await.unwrap_err();
+    assert_eq!((error.code(), error.is_retryable()), (ErrorCode::StorageBusy, true), "{error}");
+    assert!(outbox.publish(event("order.paid", "evt_1")).await.unwrap().duplicate, "it has its connection");
+    drop(others);
+    while Outbox::open(&uri, options()).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_and_a_long_transaction_do_not_wait_for_each_other() {
+    let Some(server) = Server::start("deadlocks and a long transaction") else { return };
+    let uri = server.uri("postgres", "");
+    let (outbox, receiver) = (Outbox::open(&uri, quick()).await.unwrap(), Receiver::start().await);
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(outbox.subscribe(receiver.subscription()).await.unwrap().id);
+    }
+    let (other, connection) = tokio_postgres::connect(&uri, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM hookseal_deliveries";
+    other.simple_query(begin).await.unwrap();
+
+    let second = Outbox::open(&uri, quick()).await.unwrap();
+    let workers = [Running::start(&outbox, 8), Running::start(&second, 8)];
+    let mut tasks = JoinSet::new();
+    for (round, id) in ids.into_iter().enumerate() {
+        let outbox = if round % 2 == 0 { outbox.clone() } else { second.clone() };
+        tasks.spawn(async move {
+            for number in 0..25 {
+                outbox.publish(event("order.paid", &format!("evt_{round}_{number}"))).await.unwrap();
+                outbox.pause(&id).await.unwrap();
+                outbox.resume(&id).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let delivered = || workers.iter().map(|it| it.worker.counts().delivered).sum::<u64>();
+    while delivered() < 8 * 200 {
+        tokio::task::yield_now().await;
+    }
+    for worker in workers {
+        assert_eq!(worker.stop().await.stale, 0);
+    }
+    other.simple_query("COMMIT").await.unwrap();
+    let log = std::fs::read_to_string(server.home.join("log")).unwrap();
+    assert!(!log.contains("deadlock"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

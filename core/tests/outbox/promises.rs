@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use hookseal::{
-    EndpointOptions, ErrorCode, Event, RateLimit, SenderOptions, Status, Verifier,
+    EndpointOptions, ErrorCode, Event, RateLimit, SenderOptions, Status, Timestamp, Verifier,
     outbox::{DeliveryFilter, Outbox, OutboxOptions, Publication, SubscriptionOptions, SubscriptionStatus},
 };
 use tokio::{
@@ -22,6 +22,8 @@ on_every_store! {
     dead_letters_are_retried_and_purged
     deliveries_of_a_paused_subscription_wait
     an_ordering_key_keeps_order
+    an_ordering_key_keeps_order_over_a_lost_worker
+    what_is_scheduled_outlives_its_process
     lists_have_cursors
     a_lost_worker_loses_nothing
     a_stale_outcome_is_refused
@@ -208,6 +210,41 @@ mod tests {
         assert_eq!(bodies, sorted);
     }
 
+    /// The first with its key is attempted again before the second is attempted at all.
+    pub(super) async fn an_ordering_key_keeps_order_over_a_lost_worker(uri: &str) {
+        let receiver = Receiver::start().await;
+        let (outbox, held, id) = open_held(uri, &receiver).await;
+        for id in ["evt_1", "evt_2"] {
+            outbox.publish(Publication::new(event("order.paid", id)).ordering_key("order 7")).await.unwrap();
+        }
+        lose_a_worker(&outbox, &held).await;
+        outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
+        let running = Running::start(&outbox, 8);
+        running.until(|counts| counts.delivered == 2).await;
+        running.stop().await;
+        let bodies: Vec<_> = receiver.seen().await.into_iter().map(|it| it.body).collect();
+        assert_eq!(bodies, [br#"{"id":"evt_1"}"#, br#"{"id":"evt_2"}"#]);
+    }
+
+    pub(super) async fn what_is_scheduled_outlives_its_process(uri: &str) {
+        if uri == "memory:" {
+            return;
+        }
+        let receiver = Receiver::start().await;
+        let due = Timestamp::from_unix(Timestamp::now().unwrap().as_unix() + 2);
+        let outbox = open(uri).await;
+        outbox.subscribe(receiver.subscription()).await.unwrap();
+        outbox.publish(Publication::new(event("order.paid", "evt_1")).deliver_at(due)).await.unwrap();
+        assert_eq!(outbox.worker(1).unwrap().run_until_idle().await.unwrap().attempts, 0);
+        drop(outbox);
+
+        let outbox = open(uri).await;
+        let running = Running::start(&outbox, 1);
+        running.until(|counts| counts.delivered == 1).await;
+        assert!(Timestamp::now().unwrap() >= due);
+        running.stop().await;
+    }
+
     pub(super) async fn lists_have_cursors(uri: &str) {
         let (outbox, receiver) = (open(uri).await, Receiver::start().await);
         outbox.subscribe(receiver.subscription()).await.unwrap();
@@ -238,9 +275,20 @@ mod tests {
         }
     }
 
-    /// A worker that is dropped half way is as good as killed: the row is due again when its lease ends.
     pub(super) async fn a_lost_worker_loses_nothing(uri: &str) {
         let receiver = Receiver::start().await;
+        let (outbox, held, id) = open_held(uri, &receiver).await;
+        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
+        lose_a_worker(&outbox, &held).await;
+        outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
+        let running = Running::start(&outbox, 1);
+        running.until(|counts| counts.delivered == 1).await;
+        running.stop().await;
+        assert_eq!(statuses(&outbox).await, [("delivered", 1)].into());
+    }
+
+    /// An outbox of short leases, with one subscription whose receiver does not answer.
+    async fn open_held(uri: &str, receiver: &Receiver) -> (Outbox, TcpListener, String) {
         let quick = OutboxOptions {
             lease: Duration::from_millis(600),
             poll: Duration::from_millis(20),
@@ -251,18 +299,17 @@ mod tests {
         let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", held.local_addr().unwrap());
         let id = outbox.subscribe(SubscriptionOptions { url, ..receiver.subscription() }).await.unwrap().id;
-        outbox.publish(event("order.paid", "evt_1")).await.unwrap();
-        let lost = Running::start(&outbox, 1);
+        (outbox, held, id)
+    }
+
+    /// A worker that is dropped half way is as good as killed: what it had is due again when its lease ends.
+    async fn lose_a_worker(outbox: &Outbox, held: &TcpListener) {
+        let lost = Running::start(outbox, 1);
         let _connection = held.accept().await.unwrap();
         lost.task.abort();
         assert!(lost.task.await.unwrap_err().is_cancelled());
         drop(lost.worker);
         assert_eq!(outbox.status().await.unwrap().in_flight, 1);
-        outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
-        let running = Running::start(&outbox, 1);
-        running.until(|counts| counts.delivered == 1).await;
-        running.stop().await;
-        assert_eq!(statuses(&outbox).await, [("delivered", 1)].into());
     }
 
     pub(super) async fn a_stale_outcome_is_refused(uri: &str) {
