@@ -36,11 +36,6 @@ pub(crate) fn decode_base64(text: &[u8], out: &mut [u8]) -> bool {
     }
 }
 
-#[cfg(feature = "outbox")]
-pub(crate) fn encode_hex(bytes: &[u8]) -> String {
-    const_hex::encode(bytes)
-}
-
 /// Appends hexadecimal digits.
 pub(crate) fn push_hex(bytes: &[u8], text: &mut String) {
     // Writing to a string does not fail.

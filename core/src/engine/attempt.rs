@@ -175,7 +175,6 @@ impl Engine {
 }
 
 /// Header values in one piece of memory, which they share: the client clones them all, more than once.
-#[derive(Default)]
 struct Values {
     text: String,
     /// The names, and where the values end.

@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 use super::{Outbox, lanes_are_due, matching::check_pattern, milliseconds, not_found, placeholders, seconds, with};
 use crate::{
     Result, Status,
-    encoding::encode_hex,
     retry::Reason,
     store::{Batch, Columns, Row, Statement, Value, crash_point, invalid, sql, unreadable},
 };
@@ -304,7 +303,7 @@ impl DeliveryFilter {
         let mut hash = Sha256::new();
         hash.update(seq.to_be_bytes());
         hash.update(serde_json::to_vec(self).unwrap_or_default());
-        format!("{seq:x}.{}", &encode_hex(&hash.finalize())[..16])
+        format!("{seq:x}.{}", &const_hex::encode(hash.finalize())[..16])
     }
 
     fn read_cursor(&self, cursor: &str) -> Result<i64> {

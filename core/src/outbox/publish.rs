@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Endpoint, EndpointOptions, Error, ErrorCode, Event, Result, Timestamp,
-    encoding::encode_hex,
     store::{Batch, Columns, Dialect, Statement, Value, crash_point, invalid, sql},
 };
 
@@ -104,7 +103,7 @@ impl Publication {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        encode_hex(&hash.finalize())
+        const_hex::encode(hash.finalize())
     }
 
     /// The columns of its row.

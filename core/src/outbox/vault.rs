@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 use super::options::OutboxOptions;
 use crate::{
     Error, ErrorCode, Result,
-    encoding::encode_hex,
     secret::{decode_base64_key, decode_hex_key},
     store::{Store, invalid},
 };
@@ -65,7 +64,7 @@ impl Vault {
         let Some((_, cipher)) = self.keys.iter().find(|(known, _)| known == name) else {
             return Err(invalid(format!(
                 "a row is encrypted with the key {}, which is not among the given ones",
-                encode_hex(name)
+                const_hex::encode(name)
             )));
         };
         let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| broken())?;
@@ -92,7 +91,7 @@ fn prepare(text: &str) -> Result<([u8; NAME], XChaCha20Poly1305)> {
 fn fresh_key() -> Result<Zeroizing<String>> {
     let mut key = Zeroizing::new([0; KEY]);
     getrandom::fill(&mut *key).map_err(|error| internal(format!("no random numbers: {error}")))?;
-    Ok(Zeroizing::new(encode_hex(&*key)))
+    Ok(Zeroizing::new(const_hex::encode(key.as_slice())))
 }
 
 /// The key in `<file>.key`, made with mode 0600 where there is none yet.

@@ -30,20 +30,10 @@ pub(super) struct Clients {
     extra_roots: RootCertStore,
     resolver: GuardedResolver,
     roots: OnceLock<Arc<RootCertStore>>,
-    /// For addresses, and for names.
+    /// For addresses, and for names: see [`make`](Self::make).
     common: [OnceLock<Result<Client, Failure>>; 2],
-    of_identities: Mutex<HashMap<([u8; 32], Dialled), Kept>>,
+    of_identities: Mutex<HashMap<([u8; 32], bool), Kept>>,
     proxy_warning: Once,
-}
-
-/// Where it is noted that a connection is dialled for a request.
-///
-/// reqwest keeps a connector with a layer in boxes, which it clones six times for every request. So requests to names, which the
-/// resolver sees, do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Dialled {
-    SeenByResolver,
-    SeenByConnector,
 }
 
 struct Kept {
@@ -71,19 +61,18 @@ impl Clients {
     /// The client for this target that shows this identity. Connections of different identities are never shared.
     pub(super) fn client(&self, target: &Target, identity: Option<&Identity>) -> Result<Client, Failure> {
         let is_named = matches!(target.url().host(), Some(Host::Domain(_))) && self.options.proxy.is_none();
-        let dialled = if is_named { Dialled::SeenByResolver } else { Dialled::SeenByConnector };
         let Some(identity) = identity else {
             let common = &self.common[usize::from(is_named)];
-            return common.get_or_init(|| self.make(dialled, self.options.identity.as_ref())).clone();
+            return common.get_or_init(|| self.make(is_named, self.options.identity.as_ref())).clone();
         };
-        let key = (identity.digest(), dialled);
+        let key = (identity.digest(), is_named);
         let mut kept = self.of_identities.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some(kept) = kept.get_mut(&key) {
             kept.last_used = now;
             return Ok(kept.client.clone());
         }
-        let client = self.make(dialled, Some(identity))?;
+        let client = self.make(is_named, Some(identity))?;
         if kept.len() >= MOST_IDENTITIES {
             let oldest = kept.iter().min_by_key(|(_, kept)| kept.last_used).map(|(key, _)| *key);
             oldest.map(|key| kept.remove(&key));
@@ -92,7 +81,9 @@ impl Clients {
         Ok(client)
     }
 
-    fn make(&self, dialled: Dialled, identity: Option<&Identity>) -> Result<Client, Failure> {
+    /// That a connection is dialled for a request is seen by the resolver where it looks a name up, and else by a layer of the
+    /// connector, which reqwest keeps in boxes that it clones six times for every request.
+    fn make(&self, is_named: bool, identity: Option<&Identity>) -> Result<Client, Failure> {
         let roots = self.roots.get_or_init(|| Arc::new(tls::with_system(self.extra_roots.clone())));
         let tls = tls::config(Arc::clone(roots), identity, self.options.http2).map_err(|error| no_client(&error))?;
         let mut builder = Client::builder()
@@ -106,7 +97,7 @@ impl Clients {
             .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(self.options.connect_timeout)
             .tcp_keepalive(None);
-        if dialled == Dialled::SeenByConnector {
+        if !is_named {
             builder = builder.connector_layer(NoteDialling);
         }
         // How long a peer may be silent is for the attempt's deadline to say.

@@ -182,7 +182,7 @@ async fn main() -> Result<(), Failure> {
         let worker = outbox.worker(64)?;
         let running = tokio::spawn(worker.run());
         while claims.count() < CLAIMS && worker.counts().delivered + 500 < u64::from(size) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await; // the worker works; it must not be kept from it
         }
         worker.stop();
         running.await??;
