@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ LEASE = 60_000  # milliseconds: nobody takes over from a slow machine
 SUBSCRIPTIONS = 10
 OPENERS = 8
 EVENTS_EACH = 25
+PATIENCE = 300  # seconds for one of these; none has taken a third of it
 
 
 class Store:
@@ -69,6 +71,21 @@ def finish(process: subprocess.Popen[str], text: str = "") -> list[dict]:
     if process.returncode != 0:
         raise SystemExit(f"{process.args} ended with {process.returncode}: {errors}")
     return [json.loads(line) for line in out.splitlines()]
+
+
+@contextlib.contextmanager
+def bounded(what: str) -> typing.Iterator[None]:
+    """Whatever this process waits for, it fails after a while; its children end when it does not write to them any more."""
+
+    def give_up(*_: object) -> None:
+        raise SystemExit(f"FAILED: {what} took more than {PATIENCE} s")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def expect(is_so: bool, what: object) -> None:
@@ -152,7 +169,7 @@ def main() -> int:
 
         @contextlib.contextmanager
         def fresh(name: str, kind: str = kind) -> typing.Iterator[Store]:
-            with parts.store(kind, name) as uri:
+            with parts.store(kind, name) as uri, bounded(f"{kind}: {name}"):
                 yield Store(given.program, kind, uri)
 
         with fresh("open") as store:
