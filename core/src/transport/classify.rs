@@ -8,27 +8,19 @@ use super::Failure;
 use crate::retry::AttemptError;
 
 /// The failure behind an error that came before there was a connection.
-pub(super) fn connecting(error: &reqwest::Error, proxied: bool) -> Failure {
-    let otherwise = if error.is_timeout() {
-        AttemptError::ConnectTimeout
-    } else if proxied {
-        // The type that says that a proxy refused to connect can not be named.
-        AttemptError::NetworkUnreachable
-    } else {
-        AttemptError::Internal
-    };
+pub(super) fn connecting(error: &dyn StdError, otherwise: AttemptError) -> Failure {
     classify(error, AttemptError::ConnectTimeout, otherwise)
 }
 
 /// The failure behind an error that came over a connection.
-pub(super) fn exchanging(error: &reqwest::Error) -> Failure {
+pub(super) fn exchanging(error: &dyn StdError) -> Failure {
     classify(error, AttemptError::ConnectionReset, AttemptError::Internal)
 }
 
-fn classify(error: &reqwest::Error, timed_out: AttemptError, otherwise: AttemptError) -> Failure {
+fn classify(error: &dyn StdError, timed_out: AttemptError, otherwise: AttemptError) -> Failure {
     let mut code = None;
     let mut words = Vec::new();
-    // The outermost words name the URL, which may hold a secret, and nothing else of use.
+    // The outermost words are the client's own: a proxy's name the URL, which may hold a secret.
     let mut next = error.source();
     while let Some(error) = next {
         if let Some(failure) = error.downcast_ref::<Failure>() {

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::http::{HeaderMap, Method};
-use reqwest::{Body, Response};
+use ::http::{HeaderMap, Method, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Answer, Exchange, Exchanging, Failure, Identity, Proxy, Request, Transport, classify,
-    client::{Clients, LARGEST_HEAD, MOST_HEADERS},
+    Answer, Exchange, Exchanging, Failure, Identity, Proxy, Request, Transport,
+    client::{Broken, Clients, Content, LARGEST_HEAD, MOST_HEADERS},
     progress::{Parcel, Progress},
     resolve::GuardedResolver,
 };
@@ -93,19 +92,17 @@ impl HttpTransport {
         }
     }
 
-    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response, Interrupted> {
-        let client = self.clients.client(request.target, request.identity).map_err(Interrupted::connecting)?;
+    async fn post(&self, request: &Request<'_>, deadline: Instant) -> Result<Response<Content>, Interrupted> {
+        let client = self.clients.client(request.identity).map_err(Interrupted::connecting)?;
         let progress = Arc::<Progress>::default();
-        let mut message = reqwest::Request::new(Method::POST, request.target.url().clone());
+        let mut message = ::http::Request::new(Parcel::new(request.body.clone(), Arc::clone(&progress)));
+        *message.method_mut() = Method::POST;
+        *message.uri_mut() = request.target.uri().clone();
         *message.headers_mut() = request.headers.clone();
-        *message.body_mut() = Some(Body::wrap(Parcel::new(request.body.clone(), Arc::clone(&progress))));
-        match timeout_at(deadline, progress.watch(client.execute(message))).await {
+        match timeout_at(deadline, progress.watch(client.send(message))).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => {
-                let proxied = self.clients.options().proxy.is_some();
-                Err(Interrupted::connecting(classify::connecting(&error, proxied)))
-            }
-            Ok(Err(error)) => Err(Interrupted::exchanging(classify::exchanging(&error), &progress)),
+            Ok(Err(broken)) if broken.is_connected => Err(Interrupted::exchanging(broken, &progress)),
+            Ok(Err(broken)) => Err(Interrupted::connecting(broken.failure)),
             Err(_) => Err(Interrupted::by_deadline(&progress)),
         }
     }
@@ -115,7 +112,7 @@ impl HttpTransport {
 struct Interrupted {
     failure: Failure,
     phase: Phase,
-    /// A kept-alive connection was gone before the answer's head.
+    /// A kept-alive connection was gone before any of the answer came.
     stale: bool,
 }
 
@@ -131,8 +128,9 @@ impl Interrupted {
         Self { failure, phase, stale: false }
     }
 
-    fn exchanging(failure: Failure, progress: &Progress) -> Self {
-        let stale = failure.error == AttemptError::ConnectionReset && !progress.has_dialled();
+    fn exchanging(broken: Broken, progress: &Progress) -> Self {
+        let Broken { failure, has_heard, .. } = broken;
+        let stale = failure.error == AttemptError::ConnectionReset && !has_heard && !progress.has_dialled();
         Self { failure, phase: Phase::Exchange, stale }
     }
 
@@ -144,7 +142,7 @@ impl Interrupted {
 
 /// Judges the head, then reads of the body what is worth reading. Whatever happens to the body, the
 /// status stands.
-async fn read(mut response: Response, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
+async fn read(mut response: Response<Content>, deadline: Instant) -> (Result<Answer, Failure>, Phase) {
     if let Some(failure) = judge_head(response.headers()) {
         return (Err(failure), Phase::Exchange);
     }
@@ -152,13 +150,13 @@ async fn read(mut response: Response, deadline: Instant) -> (Result<Answer, Fail
     let headers = std::mem::take(response.headers_mut());
     let mut kept = Vec::new();
     // A deadline or a broken body ends the reading; what came until then is kept.
-    let _ = timeout_at(deadline, read_body(response, &mut kept)).await;
+    let _ = timeout_at(deadline, read_body(response.into_body(), &mut kept)).await;
     (Ok(Answer { status, headers, body: kept.into() }), Phase::Body)
 }
 
-async fn read_body(mut response: Response, kept: &mut Vec<u8>) {
+async fn read_body(mut content: Content, kept: &mut Vec<u8>) {
     let mut read = 0;
-    while let Ok(Some(data)) = response.chunk().await {
+    while let Some(data) = content.next().await {
         read += data.len();
         // Copied, because a slice would hold the connection's whole buffer.
         kept.extend_from_slice(&data[..data.len().min(MOST_BODY_KEPT - kept.len())]);

@@ -5,6 +5,7 @@
 
 mod classify;
 mod client;
+mod connect;
 mod http;
 mod identity;
 mod progress;
@@ -106,6 +107,7 @@ impl std::error::Error for Failure {}
 #[derive(Clone)]
 pub struct Target {
     url: Url,
+    uri: Uri,
 }
 
 impl Target {
@@ -116,15 +118,20 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self> {
         let url = parse_url(text)?;
         // The client wants it in this form, whose rules are its own.
-        url.as_str()
-            .parse::<Uri>()
+        let uri = url
+            .as_str()
+            .parse()
             .map_err(|error| Error::new(ErrorCode::InvalidUrl, format!("the URL can not be requested: {error}")))?;
-        Ok(Self { url })
+        Ok(Self { url, uri })
     }
 
     /// The URL.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    fn uri(&self) -> &Uri {
+        &self.uri
     }
 }
 

@@ -1,4 +1,4 @@
-//! How far an attempt is, noted wherever reqwest lets one look: in the connector, in the resolver and in
+//! How far an attempt is, noted wherever the HTTP client lets one look: in the connector, in the resolver and in
 //! the body that it sends.
 
 use std::{
@@ -64,8 +64,8 @@ impl Progress {
 
 /// Notes when a connection is dialled for the request at hand.
 ///
-/// hyper-util clones its connector twice for every request, be there a connection or not, and reqwest's is a pile of boxes. So
-/// this one shares it, and clones it where it is used.
+/// hyper-util clones its connector twice for every request, be there a connection or not. So this one shares it, and clones it
+/// where it is used.
 #[derive(Clone)]
 pub(super) struct Dialling<S>(Arc<S>);
 
@@ -96,9 +96,14 @@ impl<S: Service<D> + Clone, D> Service<D> for Dialling<S> {
     }
 }
 
-/// Runs a lookup for the request at hand: a connection is about to be dialled.
+/// What the request at hand waits for, as the error that it is when there is no connection in time.
+pub(super) fn awaited() -> AttemptError {
+    // A connection that is finished in the background has no request.
+    CURRENT.try_with(|progress| progress.overdue().0).unwrap_or(AttemptError::ConnectTimeout)
+}
+
+/// Runs a lookup for the request at hand.
 pub(super) async fn resolving<F: Future>(lookup: F) -> F::Output {
-    note(|progress| &progress.dialled, true);
     note(|progress| &progress.resolving, true);
     let answer = lookup.await;
     note(|progress| &progress.resolving, false);
@@ -106,7 +111,7 @@ pub(super) async fn resolving<F: Future>(lookup: F) -> F::Output {
 }
 
 fn note(of: impl FnOnce(&Progress) -> &AtomicBool, value: bool) {
-    // A connection that is finished in the background has no request to tell.
+    // As above.
     let _ = CURRENT.try_with(|progress| of(progress).store(value, Relaxed));
 }
 

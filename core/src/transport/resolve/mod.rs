@@ -2,8 +2,11 @@
 
 use std::{
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
     time::Duration,
+    vec,
 };
 
 use hickory_resolver::{
@@ -11,7 +14,9 @@ use hickory_resolver::{
     config::{LookupIpStrategy, ResolverOpts},
     net::NetError,
 };
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use reqwest::dns::{Addrs, Resolve, Resolving};
+use tower::Service;
 
 use super::{Failure, progress};
 use crate::{guard::Guard, retry::AttemptError};
@@ -87,8 +92,27 @@ fn failure(error: &NetError) -> Failure {
     Failure::new(code, error.to_string())
 }
 
+impl Service<Name> for GuardedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses = progress::resolving(resolver.lookup(name.as_str())).await?;
+            Ok(addresses.into_iter())
+        })
+    }
+}
+
+/// For the client that speaks to a proxy.
 impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
             let addresses = progress::resolving(resolver.lookup(name.as_str())).await?;
