@@ -22,8 +22,8 @@ pub struct HeaderName {
 
 impl HeaderName {
     pub(crate) fn new(spelled: &str, is_signature: bool) -> Result<Self> {
-        let lower = http::HeaderName::from_bytes(spelled.as_bytes())
-            .map_err(|_| Error::new(ErrorCode::InvalidScheme, format!("{spelled:?} is not a header name")))?;
+        let lower = http_name(spelled)
+            .ok_or_else(|| Error::new(ErrorCode::InvalidScheme, format!("{spelled:?} is not a header name")))?;
         Ok(Self { spelled: spelled.into(), lower, is_signature })
     }
 
@@ -57,6 +57,22 @@ impl fmt::Debug for HeaderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.spelled.fmt(f)
     }
+}
+
+/// The names that deliveries have by default.
+const USUAL: [http::HeaderName; 5] = [
+    http::HeaderName::from_static("x-webhook-signature"),
+    http::HeaderName::from_static("x-webhook-id"),
+    http::HeaderName::from_static("x-webhook-event"),
+    http::HeaderName::from_static("x-webhook-timestamp"),
+    http::HeaderName::from_static("x-webhook-attempt"),
+];
+
+/// A name as HTTP libraries have it. The usual ones are static: clones of others share a counter, which senders on several
+/// processors would take from each other with every delivery.
+pub(crate) fn http_name(text: &str) -> Option<http::HeaderName> {
+    let name = http::HeaderName::from_bytes(text.as_bytes()).ok()?;
+    Some(USUAL.iter().find(|usual| **usual == name).cloned().unwrap_or(name))
 }
 
 /// What a look-up found.

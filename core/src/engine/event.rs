@@ -115,10 +115,3 @@ fn is_traceparent(text: &str) -> bool {
     let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
     version == "00" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2)
 }
-
-/// A new id: what it is of, and the 32 hex digits of a UUID of version 7, so that ids sort by time.
-///
-/// Without the counter that `Uuid::now_v7` shares under a lock: a child forked while another thread held it would hang.
-pub(crate) fn new_id(kind: &str) -> String {
-    format!("{kind}_{}", uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple())
-}

@@ -8,6 +8,7 @@ mod breaker;
 mod data;
 mod endpoint;
 mod event;
+mod ids;
 mod lanes;
 mod names;
 mod options;
@@ -29,6 +30,6 @@ pub use self::{
 pub(crate) use self::{
     attempt::{Clock, Engine, Shipment},
     breaker::CircuitChange,
-    event::new_id,
+    ids::{Ids, new_id},
     lanes::{Finish, LaneId, Lanes, Slot, Slots},
 };

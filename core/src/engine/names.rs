@@ -4,7 +4,7 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Endpoint, invalid_header, is_reserved};
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result, headers::http_name};
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const AUTHORIZATION: HeaderName = http::header::AUTHORIZATION;
@@ -66,8 +66,7 @@ fn parse(field: &str, name: Option<&str>, prefix: &str, suffix: &str) -> Result<
         Some(name) => (format!("header_names.{field}"), name.to_owned()),
         None => ("header_prefix".to_owned(), format!("{prefix}{suffix}")),
     };
-    let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| invalid(format!("{field}: {name:?} is no name of a header")))?;
+    let parsed = http_name(&name).ok_or_else(|| invalid(format!("{field}: {name:?} is no name of a header")))?;
     if is_reserved(&parsed) || [AUTHORIZATION, TRACEPARENT].contains(&parsed) {
         return Err(invalid(format!("{field}: {name} has a meaning of its own")));
     }

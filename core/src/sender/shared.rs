@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error, ErrorCode, Result,
     engine::{
-        Attempt, CircuitChange, Endpoint, Engine, Event, Finish, Lanes, SenderOptions, Shipment, Slot, Slots, new_id,
+        Attempt, CircuitChange, Endpoint, Engine, Event, Finish, Ids, Lanes, SenderOptions, Shipment, Slot, Slots,
     },
     guard::Guard,
     retry::{Decision, Outcome, Reason, decide},
@@ -81,10 +81,12 @@ impl Shared {
     /// Takes deliveries on, all or none, and starts what may start.
     pub(super) fn accept(
         self: &Arc<Self>,
-        items: impl IntoIterator<Item = (Endpoint, Event, Place)>,
+        items: impl IntoIterator<Item = (Endpoint, Event, Place), IntoIter: ExactSizeIterator>,
         mut accepted: impl FnMut(Arc<Job>),
     ) -> Result<()> {
         let runtime = self.runtime()?;
+        let items = items.into_iter();
+        let mut ids = Ids::new(items.len());
         let mut starts = Starts::default();
         let mut queue = self.queue();
         if queue.closed {
@@ -97,7 +99,7 @@ impl Shared {
         for (endpoint, event, place) in items {
             queue.accepted += 1;
             queue.unfinished += 1;
-            let job = Arc::new(Job::new(queue.accepted, now, shipment(endpoint, event), place));
+            let job = Arc::new(Job::new(queue.accepted, now, shipment(endpoint, event, &mut ids), place));
             self.tell(NoticeKind::Queued, &job, |_| {});
             if let Err(job) = queue.insert(Arc::clone(&job), now, now) {
                 starts.expired.push(job);
@@ -352,9 +354,9 @@ impl Shared {
     }
 }
 
-fn shipment(endpoint: Endpoint, event: Event) -> Shipment {
+fn shipment(endpoint: Endpoint, event: Event, ids: &mut Ids) -> Shipment {
     Shipment {
-        id: event.id.unwrap_or_else(|| new_id("msg").into()),
+        id: event.id.unwrap_or_else(|| ids.next("msg").into()),
         event_type: event.kind,
         content_type: event.content_type,
         payload: event.payload,
