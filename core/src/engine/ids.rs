@@ -40,6 +40,7 @@ impl Ids {
 }
 
 /// A single one.
+#[cfg(feature = "outbox")]
 pub(crate) fn new_id(kind: &str) -> String {
     Ids::new(1).next(kind)
 }

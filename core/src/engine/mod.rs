@@ -16,6 +16,8 @@ mod rate;
 pub(crate) mod seconds;
 mod status;
 
+#[cfg(feature = "outbox")]
+pub(crate) use self::ids::new_id;
 pub use self::{
     attempt::Attempt,
     breaker::Breaker,
@@ -30,6 +32,6 @@ pub use self::{
 pub(crate) use self::{
     attempt::{Clock, Engine, Shipment},
     breaker::CircuitChange,
-    ids::{Ids, new_id},
+    ids::Ids,
     lanes::{Finish, LaneId, Lanes, Slot, Slots},
 };
