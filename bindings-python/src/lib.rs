@@ -2,6 +2,7 @@
 
 mod clock;
 mod convert;
+mod delivery;
 mod diagnose;
 mod error;
 mod feed;
@@ -21,6 +22,8 @@ mod native {
 
     #[pymodule_export]
     use crate::clock::set_clock;
+    #[pymodule_export]
+    use crate::delivery::Deliveries;
     #[pymodule_export]
     use crate::diagnose::{Finding, diagnose};
     #[pymodule_export]

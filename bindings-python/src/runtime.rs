@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hookseal::{Error, ErrorCode};
+use hookseal::{Delivery, Error, ErrorCode};
 use pyo3::{exceptions::PyTimeoutError, prelude::*};
 use tokio::{
     runtime::{Builder, Handle, Runtime},
@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     convert::seconds,
+    delivery::{self, Deliveries},
     error::{Failure, Result, exception},
     log::{self, Log},
 };
@@ -197,6 +198,8 @@ impl<T> Drop for OfProcess<T> {
 pub(crate) enum Answer {
     Text(String),
     Flag(bool),
+    Delivery(Delivery),
+    Deliveries(Vec<Delivery>),
 }
 
 /// Work that goes on in the runtime: to be waited for by a thread, or to be told of by a callback.
@@ -335,6 +338,8 @@ fn answer(py: Python<'_>, outcome: Result<Answer, Error>) -> PyResult<Bound<'_, 
     match outcome.map_err(|error| exception(&error))? {
         Answer::Text(text) => Ok(text.into_pyobject(py)?.into_any()),
         Answer::Flag(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any()),
+        Answer::Delivery(delivery) => delivery::value(py, &delivery),
+        Answer::Deliveries(deliveries) => Ok(Deliveries::new(deliveries).into_pyobject(py)?.into_any()),
     }
 }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
-    convert,
+    convert, delivery,
     error::{Failure, Result},
     feed::{Feed, Following},
     runtime::{Answer, OfProcess, Pending, PerProcess, lock, runtime},
@@ -102,7 +102,7 @@ impl Courier {
     ) -> Result<Pending> {
         let event = event(event_type, payload, id, content_type, traceparent)?;
         let (sender, endpoint) = (self.live(endpoint.py())?.sender.clone(), endpoint.get().0.clone());
-        Ok(Pending::start(async move { record(&sender.send(&endpoint, event).await?) })?)
+        Ok(Pending::start(async move { sender.send(&endpoint, event).await.map(Answer::Delivery) })?)
     }
 
     #[pyo3(signature = (items, /))]
@@ -122,7 +122,7 @@ impl Courier {
             events.push((endpoint.get().0.clone(), event));
         }
         let sender = self.live(py)?.sender.clone();
-        Ok(Pending::start(async move { record(&sender.send_many(events).await?) })?)
+        Ok(Pending::start(async move { sender.send_many(events).await.map(Answer::Deliveries) })?)
     }
 
     #[pyo3(signature = (endpoint, event_type, payload, id, content_type, traceparent, /))]
@@ -161,7 +161,7 @@ impl Courier {
         Ok(Some(Pending::start(async move {
             let unfinished = sender.close(grace).await;
             drop(ending);
-            record(&unfinished)
+            Ok(Answer::Deliveries(unfinished))
         })?))
     }
 
@@ -221,8 +221,8 @@ impl Job {
         Ok(self.0.get()?.id())
     }
 
-    fn delivery(&self) -> Result<String> {
-        Ok(text(&self.0.get()?.delivery())?)
+    fn delivery<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        Ok(delivery::value(py, &self.0.get()?.delivery())?)
     }
 
     fn cancel(&self) -> Result<bool> {
@@ -231,7 +231,7 @@ impl Job {
 
     fn result(&self) -> Result<Pending> {
         let handle = self.0.get()?.clone();
-        Ok(Pending::start(async move { record(&handle.wait().await) })?)
+        Ok(Pending::start(async move { Ok(Answer::Delivery(handle.wait().await)) })?)
     }
 }
 

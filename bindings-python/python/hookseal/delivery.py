@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 Status = Literal["pending", "delivered", "dead", "cancelled"]
 Phase = Literal["resolve", "connect", "exchange", "body"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Attempt:
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> Attempt:
         record["response_headers"] = tuple(map(tuple, record["response_headers"]))
-        return _made(cls, record)
+        return cls(**record)
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,6 @@ class Delivery:
     status: Status
     reason: str | None
     attempts: tuple[Attempt, ...]
-
-    @classmethod
-    def _from_record(cls, record: dict[str, Any]) -> Delivery:
-        record["attempts"] = tuple(map(Attempt._from_record, record["attempts"]))
-        return _made(cls, record)
-
-    @classmethod
-    def _from_json(cls, text: str) -> Delivery:
-        return cls._from_record(json.loads(text))
-
-    @classmethod
-    def _list_from_json(cls, text: str) -> list[Delivery]:
-        return [cls._from_record(record) for record in json.loads(text)]
 
 
 @dataclass(frozen=True)
@@ -85,10 +70,3 @@ class SenderEvent:
         record = json.loads(text)
         attempt = record.pop("attempt")
         return cls(**record, attempt=attempt and Attempt._from_record(attempt), dropped=dropped)
-
-
-def _made(kind: type[T], record: dict[str, Any]) -> T:
-    """A frozen value with the record's fields, made without its `__init__`, which would set each by a call."""
-    value = kind.__new__(kind)
-    value.__dict__.update(record)
-    return value

@@ -41,7 +41,7 @@ class Handle:
     @property
     def delivery(self) -> Delivery:
         """How it stands now."""
-        return Delivery._from_json(self._job.delivery())
+        return self._job.delivery()
 
     def cancel(self) -> bool:
         """Makes no further attempt; `False` when the delivery was finished already."""
@@ -49,13 +49,15 @@ class Handle:
 
     def result(self, timeout: float | None = None) -> Delivery:
         """Waits for the end; `TimeoutError` after `timeout` seconds."""
-        return Delivery._from_json(waited(self._job.result(), timeout))
+        delivery: Delivery = waited(self._job.result(), timeout)
+        return delivery
 
     def __await__(self) -> Generator[Any, None, Delivery]:
         return self._wait().__await__()
 
     async def _wait(self) -> Delivery:
-        return Delivery._from_json(await settled(self._job.result()))
+        delivery: Delivery = await settled(self._job.result())
+        return delivery
 
     def __repr__(self) -> str:
         return f"Handle({self.id!r})"
@@ -202,11 +204,12 @@ class AsyncSender(_Base):
     ) -> Delivery:
         """Delivers an event and waits for the end; waits for room where the queue is full."""
         pending = self._start_send(endpoint, event_type, payload, id, content_type, traceparent)
-        return Delivery._from_json(await settled(pending))
+        delivery: Delivery = await settled(pending)
+        return delivery
 
     async def send_many(self, items: Iterable[Item]) -> list[Delivery]:
         """Delivers many events in one crossing; all are checked first, and the answers are in order."""
-        return Delivery._list_from_json(await settled(self._start_send_many(items)))
+        return list(await settled(self._start_send_many(items)))
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Waits until nothing is left to deliver; `False` when that takes longer than `timeout` seconds."""
@@ -215,7 +218,7 @@ class AsyncSender(_Base):
     async def close(self, grace: float = 30) -> list[Delivery]:
         """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
         pending = self._courier.close(grace)
-        unfinished = Delivery._list_from_json(await settled(pending)) if pending else []
+        unfinished = list(await settled(pending)) if pending else []
         if self._listener:
             import asyncio
 
@@ -253,11 +256,12 @@ class Sender(_Base):
     ) -> Delivery:
         """Delivers an event and waits for the end; waits for room where the queue is full."""
         pending = self._start_send(endpoint, event_type, payload, id, content_type, traceparent)
-        return Delivery._from_json(waited(pending))
+        delivery: Delivery = waited(pending)
+        return delivery
 
     def send_many(self, items: Iterable[Item]) -> list[Delivery]:
         """Delivers many events in one crossing; all are checked first, and the answers are in order."""
-        return Delivery._list_from_json(waited(self._start_send_many(items)))
+        return list(waited(self._start_send_many(items)))
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits until nothing is left to deliver; `False` when that takes longer than `timeout` seconds."""
@@ -266,7 +270,7 @@ class Sender(_Base):
     def close(self, grace: float = 30) -> list[Delivery]:
         """Stops, lets attempts in flight end, and returns every delivery that is not finished."""
         pending = self._courier.close(grace)
-        unfinished = Delivery._list_from_json(waited(pending)) if pending else []
+        unfinished = list(waited(pending)) if pending else []
         if self._listener:
             self._listener.join()
         return unfinished

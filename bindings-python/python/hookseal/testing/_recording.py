@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from .. import _native
+from ..delivery import Attempt, Delivery
 from ..errors import SendError, WebhookError
 from ..sender import AsyncSender, Sender
 
@@ -91,7 +92,7 @@ class _Recorder:
 
     def send_many(self, items: Sequence[tuple[_native.Endpoint, str, bytes]]) -> _Done:
         jobs = [self.enqueue(*item, None, None, None) for item in items]
-        return _Done(f"[{','.join(job.delivery() for job in jobs)}]")
+        return _Done([job.delivery() for job in jobs])
 
     def enqueue(
         self,
@@ -129,36 +130,36 @@ class _Job:
     """In place of the native job."""
 
     def __init__(self, id: str, event_type: str, endpoint: str, delivered: bool) -> None:
-        attempt: dict[str, Any] = {
-            "number": 1,
-            "started_at": 0,
-            "outcome": "succeeded" if delivered else "failed",
-            "error": None if delivered else "http_status",
-            "status_code": 204 if delivered else 400,
-            "phase": "body",
-            "duration": 0.0,
-            "retry_after": None,
-            "response_headers": [],
-            "response_body": "",
-        }
         self.id = id
-        self._record = {
-            "id": id,
-            "event_type": event_type,
-            "endpoint": endpoint,
-            "status": "delivered" if delivered else "dead",
-            "reason": None if delivered else "rejected",
-            "attempts": [attempt],
-        }
+        attempt = Attempt(
+            number=1,
+            started_at=0,
+            outcome="succeeded" if delivered else "failed",
+            error=None if delivered else "http_status",
+            status_code=204 if delivered else 400,
+            phase="body",
+            duration=0.0,
+            retry_after=None,
+            response_headers=(),
+            response_body="",
+        )
+        self._delivery = Delivery(
+            id=id,
+            event_type=event_type,
+            endpoint=endpoint,
+            status="delivered" if delivered else "dead",
+            reason=None if delivered else "rejected",
+            attempts=(attempt,),
+        )
 
-    def delivery(self) -> str:
-        return json.dumps(self._record)
+    def delivery(self) -> Delivery:
+        return self._delivery
 
     def cancel(self) -> bool:
         return False
 
     def result(self) -> _Done:
-        return _Done(self.delivery())
+        return _Done(self._delivery)
 
 
 class _Done:

@@ -1,4 +1,4 @@
-//! What the courier costs beside the HTTP client under it, what it holds in memory, and what bad neighbours cost good ones.
+//! What the courier costs beside a bare HTTP client, what it holds in memory, and what bad neighbours cost good ones.
 //!
 //! ```console
 //! hookseal-bench-courier throughput | memory | neighbours

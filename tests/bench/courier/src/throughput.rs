@@ -1,4 +1,4 @@
-//! Deliveries per second, beside a bare loop over the same HTTP client with the same concurrency.
+//! Deliveries per second, beside a bare loop over reqwest with the same concurrency.
 
 use std::sync::{
     Arc,
