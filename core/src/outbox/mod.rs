@@ -171,11 +171,12 @@ fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
     )
 }
 
-/// Says when the earliest row of each lane is due; its batch [holds](crate::store::Batch::holding) them.
+/// Says when the earliest row of each lane that nobody has taken is due; its batch [holds](crate::store::Batch::holding) them.
 fn lanes_are_due(lanes: impl IntoIterator<Item = impl AsRef<str>>) -> Statement {
     sql!(
         "UPDATE {p}lanes AS l SET next_due = (SELECT COALESCE(min(d.due_at), $2) FROM {p}deliveries d \
-         WHERE d.lane = l.id AND d.status = 'pending') WHERE l.id IN (SELECT value ->> 0 FROM {items}($1))",
+         WHERE d.lane = l.id AND d.status = 'pending' AND d.claim IS NULL) \
+         WHERE l.id IN (SELECT value ->> 0 FROM {items}($1))",
         rows(lanes.into_iter().map(|lane| json!([lane.as_ref()]))),
         NEVER,
     )

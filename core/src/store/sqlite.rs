@@ -8,11 +8,12 @@ use std::{
     process,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::{
-    Connection, OpenFlags, TransactionBehavior, params_from_iter,
+    Connection, OpenFlags, TransactionBehavior,
+    config::DbConfig,
     types::{ToSql, ToSqlOutput, ValueRef},
 };
 use tokio::sync::oneshot;
@@ -166,6 +167,8 @@ fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connecti
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // What a savepoint would undo is kept in memory too.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Plans do not depend on parameters; otherwise they are made anew for each of their values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if is_file {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -207,14 +210,19 @@ fn write_group(connection: &mut Connection, group: &[Job], synchronous: &str) ->
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| failure(&error))?;
     let mut results = Vec::with_capacity(group.len());
     for job in group {
-        let step = |sql| transaction.prepare_cached(sql)?.execute([]).map(|_| ());
+        // One that is alone is undone with the transaction.
+        let step =
+            |sql| if group.len() > 1 { transaction.prepare_cached(sql)?.execute([]).map(|_| ()) } else { Ok(()) };
         step("SAVEPOINT batch").map_err(|error| failure(&error))?;
-        let result = run(&transaction, &job.batch.statements);
+        let result = run(&transaction, &job.batch.statements).map_err(|error| failure(&error));
         if result.is_err() {
+            if group.len() == 1 {
+                return Ok(vec![result]);
+            }
             step("ROLLBACK TO batch").map_err(|error| failure(&error))?;
         }
         step("RELEASE batch").map_err(|error| failure(&error))?;
-        results.push(result.map_err(|error| failure(&error)));
+        results.push(result);
     }
     crash_point!("commit.before");
     transaction.commit().map_err(|error| failure(&error))?;
@@ -235,15 +243,45 @@ fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec
         .iter()
         .map(|statement| {
             let mut prepared = connection.prepare_cached(&statement.sql)?;
-            let width = prepared.column_count();
-            let mut rows = prepared.query(params_from_iter(&statement.params))?;
             let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
+            match &statement.table {
+                None => collect(&mut prepared, statement.params.iter(), &mut found)?,
+                Some(table) => {
+                    for row in table {
+                        collect(&mut prepared, statement.params.iter().chain(row), &mut found)?;
+                    }
+                }
             }
             Ok(found)
         })
         .collect()
+}
+
+fn collect<'a>(
+    prepared: &mut rusqlite::Statement<'_>,
+    params: impl Iterator<Item = &'a Value>,
+    found: &mut Vec<Row>,
+) -> rusqlite::Result<()> {
+    let width = prepared.column_count();
+    let mut count = 0;
+    for param in params {
+        count += 1;
+        prepared.raw_bind_parameter(count, param)?;
+    }
+    if prepared.parameter_count() > count {
+        prepared.raw_bind_parameter(prepared.parameter_count(), now())?;
+    }
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(())
+}
+
+/// The clock of this process, in milliseconds: a SQLite database has no other.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn value(found: ValueRef<'_>) -> Value {

@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) total: usize,
     /// When what a claim has taken falls due again, and how many rows of it are left.
     pub(super) leases: HashMap<Arc<str>, (Instant, usize)>,
-    pub(super) endpoints: HashMap<String, (i64, Known)>,
+    pub(super) endpoints: HashMap<Arc<str>, (i64, Known)>,
     /// Outcomes that are still to be written, and whether that is under way.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) is_recording: bool,
