@@ -25,7 +25,7 @@ use super::{Outbox, claim::Taken, new_id};
 use crate::{Error, ErrorCode, Result, engine::Engine, store::crash_point};
 
 /// How many rows a worker has for each attempt that it can make at once.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 /// More are taken when there is room for one in so many of them: a claim costs as much for one row as for many.
 const PORTION: usize = 4;
 /// How long a stopping worker waits for its attempts.

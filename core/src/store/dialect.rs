@@ -1,5 +1,8 @@
 //! The words in which the two SQL dialects differ.
 
+/// Where SQLite's rows go, as many as are run at once.
+pub(super) const VALUES: &str = "VALUES ?";
+
 /// Which SQL a database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -91,11 +94,11 @@ impl Dialect {
     fn table_word(self, word: &str, params: usize) -> String {
         let (column, is_integer) = word.strip_suffix('i').map_or((word, false), |column| (column, true));
         match (self, word, column.parse::<usize>()) {
-            (Self::Sqlite, "rows", _) => String::new(),
-            (Self::Sqlite, "rows,", _) => "FROM".to_owned(),
+            (Self::Sqlite, "rows", _) => format!("FROM ({VALUES}) r"),
+            (Self::Sqlite, "rows,", _) => format!("FROM ({VALUES}) r,"),
             (Self::Postgres, "rows", _) => format!("FROM json_array_elements(${}) r", params + 1),
             (Self::Postgres, "rows,", _) => format!("FROM json_array_elements(${}) r,", params + 1),
-            (Self::Sqlite, _, Ok(at)) => format!("?{}", params + 1 + at),
+            (Self::Sqlite, _, Ok(at)) => format!("r.column{}", at + 1),
             (Self::Postgres, _, Ok(at)) if is_integer => format!("CAST(r.value ->> {at} AS BIGINT)"),
             (Self::Postgres, _, Ok(at)) => format!("(r.value ->> {at})"),
             _ => unreachable!("no dialect has the word {word:?}"),
@@ -120,11 +123,13 @@ mod tests {
     #[test]
     fn a_statement_is_run_for_each_row() {
         let sql = "UPDATE {p}t SET a = {1}, b = $1 {rows} WHERE c = {0i}";
-        assert_eq!(Dialect::Sqlite.render(sql, "", 1), "UPDATE t SET a = ?3, b = ?1  WHERE c = ?2");
+        assert_eq!(
+            Dialect::Sqlite.render(sql, "", 1),
+            "UPDATE t SET a = r.column2, b = ?1 FROM (VALUES ?) r WHERE c = r.column1"
+        );
         assert_eq!(
             Dialect::Postgres.render(sql, "", 1),
             "UPDATE t SET a = (r.value ->> 1), b = $1 FROM json_array_elements($2) r WHERE c = CAST(r.value ->> 0 AS BIGINT)"
         );
-        assert_eq!(Dialect::Sqlite.render("SELECT 1 {rows,} t", "", 0), "SELECT 1 FROM t");
     }
 }

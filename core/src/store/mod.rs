@@ -164,9 +164,8 @@ impl Store {
     fn in_dialect(&self, statement: Statement) -> Statement {
         let dialect = self.database.dialect();
         let params = statement.params.len();
-        let columns = statement.table.iter().flatten().next().map_or(0, Vec::len);
-        // A parameter after all others: SQLite would find out the time anew for each row.
-        let now = format!("?{}", params + columns + 1);
+        // A parameter after these: SQLite would find out the time anew each time that it is named.
+        let now = format!("?{}", params + 1);
         let sql = dialect.render_with(&statement.sql, &self.prefix, params, &now);
         let mut statement = Statement { sql: sql.into(), ..statement };
         if dialect == Dialect::Postgres {

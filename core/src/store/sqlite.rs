@@ -18,7 +18,7 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, invalid};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, dialect::VALUES, invalid};
 use crate::{Error, ErrorCode, Result};
 
 /// How long a lock of another process is waited for.
@@ -26,6 +26,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How many batches share one commit.
 const GROUP: usize = 256;
 const READERS: usize = 2;
+/// How many rows of a table one statement is run with.
+const AT_ONCE: [usize; 4] = [64, 16, 4, 1];
 /// Kept prepared on each connection.
 const PREPARED: usize = 128;
 /// File systems on which SQLite's locks do not hold, as `/proc/mounts` names them.
@@ -242,13 +244,18 @@ fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec
     batch
         .iter()
         .map(|statement| {
-            let mut prepared = connection.prepare_cached(&statement.sql)?;
             let mut found = Vec::new();
             match &statement.table {
-                None => collect(&mut prepared, statement.params.iter(), &mut found)?,
+                None => collect(connection, &statement.sql, &statement.params, &[], &mut found)?,
                 Some(table) => {
-                    for row in table {
-                        collect(&mut prepared, statement.params.iter().chain(row), &mut found)?;
+                    let mut left = &table[..];
+                    while let Some(first) = left.first() {
+                        let count = AT_ONCE.into_iter().find(|count| *count <= left.len()).unwrap_or(1);
+                        let (rows, rest) = left.split_at(count);
+                        let sql =
+                            statement.sql.replace(VALUES, &values(count, first.len(), statement.params.len() + 2));
+                        collect(connection, &sql, &statement.params, rows, &mut found)?;
+                        left = rest;
                     }
                 }
             }
@@ -257,20 +264,33 @@ fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec
         .collect()
 }
 
-fn collect<'a>(
-    prepared: &mut rusqlite::Statement<'_>,
-    params: impl Iterator<Item = &'a Value>,
+/// `VALUES (?4, ?5), (?6, ?7)`: so many rows of so many columns, with numbers from the given one on.
+fn values(rows: usize, columns: usize, first: usize) -> String {
+    let row = |row| {
+        let numbers = (0..columns).map(|column| format!("?{}", first + row * columns + column)).collect::<Vec<_>>();
+        format!("({})", numbers.join(", "))
+    };
+    format!("VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+}
+
+fn collect(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+    table: &[Row],
     found: &mut Vec<Row>,
 ) -> rusqlite::Result<()> {
+    let mut prepared = connection.prepare_cached(sql)?;
+    for (at, param) in params.iter().enumerate() {
+        prepared.raw_bind_parameter(at + 1, param)?;
+    }
+    if prepared.parameter_count() > params.len() {
+        prepared.raw_bind_parameter(params.len() + 1, now())?;
+    }
+    for (at, value) in table.iter().flatten().enumerate() {
+        prepared.raw_bind_parameter(params.len() + 2 + at, value)?;
+    }
     let width = prepared.column_count();
-    let mut count = 0;
-    for param in params {
-        count += 1;
-        prepared.raw_bind_parameter(count, param)?;
-    }
-    if prepared.parameter_count() > count {
-        prepared.raw_bind_parameter(prepared.parameter_count(), now())?;
-    }
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
         found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
