@@ -162,7 +162,7 @@ impl Outbox {
     /// one of them, so from now on it is noted when an attempt of theirs begins.
     pub(super) async fn release_lost(&self) -> Result<bool> {
         let lanes = self.store.read(sql!(format!(
-            "SELECT DISTINCT lane FROM (SELECT lane FROM {{p}}deliveries WHERE claim IS NOT NULL AND due_at <= {{now}} \
+            "SELECT DISTINCT lane FROM (SELECT lane FROM {{p}}deliveries WHERE status = 'pending' AND claim IS NOT NULL AND due_at <= {{now}} \
              ORDER BY due_at LIMIT {LOST}) d"
         )));
         let lanes = lanes.await?.into_iter().map(|row| Columns::of(row).text()).collect::<Result<BTreeSet<_>>>()?;
@@ -172,7 +172,7 @@ impl Outbox {
         let batch = vec![
             sql!(
                 "UPDATE {p}deliveries SET claim = NULL, due_at = {now}, crashes = CASE WHEN crashes = 0 THEN 1 ELSE crashes END \
-                 WHERE claim IS NOT NULL AND due_at <= {now} AND lane IN (SELECT value ->> 0 FROM {items}($1))",
+                 WHERE status = 'pending' AND claim IS NOT NULL AND due_at <= {now} AND lane IN (SELECT value ->> 0 FROM {items}($1))",
                 rows(lanes.iter().map(|lane| json!([lane]))),
             ),
             lanes_are_due(&lanes),
@@ -204,18 +204,17 @@ fn hold_lanes(claim: &str, room: &Room, lanes: Value) -> Statement {
 /// Notes what was taken from the lanes, and when they are due again.
 fn give_lanes_back(claim: &str) -> Statement {
     sql!(
-        "UPDATE {p}lanes AS l SET holder = NULL, rest_at = t.rest, \
+        "WITH held AS MATERIALIZED (SELECT h.id, h.burst, h.interval_us, h.rest_at, \
+         (SELECT count(*) FROM {p}deliveries c WHERE c.claim = $1 AND c.lane = h.id) AS took, \
+         (SELECT COALESCE(min(d.due_at), $2) FROM {p}deliveries d WHERE d.lane = h.id AND d.status = 'pending' \
+         AND d.claim IS NULL) AS due FROM {p}lanes h WHERE h.holder = $1) \
+         UPDATE {p}lanes AS l SET holder = NULL, rest_at = t.rest, \
          next_due = CASE WHEN t.due > t.soon THEN t.due ELSE t.soon END, \
          paused_until = CASE WHEN l.interval_us > 0 AND l.paused_until < t.free THEN t.free ELSE l.paused_until END \
          FROM (SELECT id AS lane, due, rest, {now} + CASE WHEN took = 0 THEN $3 ELSE 0 END AS soon, \
          (rest - (burst - 1) * interval_us) / 1000 + 1 AS free \
          FROM (SELECT id, due, took, burst, interval_us, took * interval_us + \
-         CASE WHEN rest_at < {now} * 1000 THEN {now} * 1000 ELSE rest_at END AS rest \
-         FROM (SELECT h.id, h.burst, h.interval_us, h.rest_at, \
-         (SELECT count(*) FROM {p}deliveries c WHERE c.claim = $1 AND c.lane = h.id) AS took, \
-         (SELECT COALESCE(min(d.due_at), $2) FROM {p}deliveries d WHERE d.lane = h.id AND d.status = 'pending' \
-         AND d.claim IS NULL) AS due \
-         FROM {p}lanes h WHERE h.holder = $1) held) taken) t WHERE l.id = t.lane",
+         CASE WHEN rest_at < {now} * 1000 THEN {now} * 1000 ELSE rest_at END AS rest FROM held) taken) t WHERE l.id = t.lane",
         claim,
         NEVER,
         LATER,

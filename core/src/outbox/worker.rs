@@ -28,6 +28,8 @@ use crate::{Error, ErrorCode, Result, engine::Engine, store::crash_point};
 const AHEAD: usize = 8;
 /// More are taken when there is room for one in so many of them: a claim costs as much for one row as for many.
 const PORTION: usize = 4;
+/// How many rows one claim takes at most: others wait for it.
+const CLAIM: usize = 128;
 /// How long a stopping worker waits for its attempts.
 const GRACE: Duration = Duration::from_secs(25);
 /// How long it waits for the claim that it is in the midst of.
@@ -308,7 +310,8 @@ impl Desk {
     /// Takes rows as far as there is room, and starts their attempts.
     async fn take_some(self: &Arc<Self>) -> Result<Took> {
         let _guard = self.taking.lock().await;
-        let Some(room) = self.state().room() else { return Ok(Took::Full) };
+        let Some(mut room) = self.state().room() else { return Ok(Took::Full) };
+        room.total = room.total.min(CLAIM);
         let claim: Arc<str> = new_id("claim").into();
         let started = Instant::now();
         let taken = self.outbox.claim(&claim, &room).await?;

@@ -59,7 +59,8 @@ const SECOND: [&str; 6] = [
         WHERE status = 'pending' AND claim IS NULL",
     "CREATE INDEX IF NOT EXISTS {p}deliveries_age ON {p}deliveries (expires_at)
         WHERE status = 'pending' AND claim IS NULL",
-    "CREATE INDEX IF NOT EXISTS {p}deliveries_lease ON {p}deliveries (due_at) WHERE claim IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS {p}deliveries_lease ON {p}deliveries (due_at)
+        WHERE status = 'pending' AND claim IS NOT NULL",
 ];
 
 /// Makes the tables where they are missing, and brings older ones up to date.
