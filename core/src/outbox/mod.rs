@@ -31,7 +31,11 @@ mod subscriptions;
 mod vault;
 mod worker;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::sync::Notify;
@@ -47,7 +51,7 @@ pub use self::{
 };
 use crate::{
     Error, ErrorCode, Result,
-    engine::new_id,
+    engine::{Engine, new_id},
     guard::Guard,
     store::{Columns, Statement, Store, Value, rows, sql},
 };
@@ -64,6 +68,8 @@ pub struct Outbox {
     vault: Arc<Vault>,
     guard: Guard,
     options: Arc<OutboxOptions>,
+    /// Made for the first worker, and shared by all: its connections are worth keeping.
+    engine: Arc<OnceLock<Arc<Engine>>>,
     /// An event was published in this process.
     published: Arc<Notify>,
     /// A delivery became due in this process.
@@ -87,6 +93,7 @@ impl Outbox {
             vault: Arc::new(vault),
             guard,
             options: Arc::new(options),
+            engine: Arc::default(),
             published: Arc::default(),
             due: Arc::default(),
         })
@@ -129,6 +136,16 @@ impl Outbox {
     /// `invalid_config` for a concurrency outside 1 to 65,536, or delivery options that can not be.
     pub fn worker(&self, concurrency: usize) -> Result<Worker> {
         Worker::new(self.clone(), concurrency)
+    }
+}
+
+impl Outbox {
+    fn engine(&self) -> Result<Arc<Engine>> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(Arc::clone(engine));
+        }
+        let made = Arc::new(self.options.delivery.engine(self.guard.clone(), None, None)?);
+        Ok(Arc::clone(self.engine.get_or_init(|| made)))
     }
 }
 

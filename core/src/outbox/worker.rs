@@ -63,7 +63,7 @@ pub struct Counts {
 
 struct Desk {
     outbox: Outbox,
-    engine: Engine,
+    engine: Arc<Engine>,
     state: Mutex<State>,
     /// Held by who takes rows, so that no room is used twice.
     taking: tokio::sync::Mutex<()>,
@@ -87,9 +87,8 @@ impl Worker {
         if !(1..=65_536).contains(&concurrency) {
             return Err(Error::new(ErrorCode::InvalidConfig, "concurrency must be between 1 and 65536"));
         }
-        let options = &outbox.options.delivery;
-        let engine = options.engine(outbox.guard.clone(), None, None)?;
-        let state = State::new(concurrency, options.breaker);
+        let engine = outbox.engine()?;
+        let state = State::new(concurrency, outbox.options.delivery.breaker);
         Ok(Self(Arc::new(Desk {
             outbox,
             engine,

@@ -28,6 +28,8 @@ const GROUP: usize = 256;
 const READERS: usize = 2;
 /// How many rows of a table one statement is run with.
 const AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+/// How many KiB of pages a connection keeps at most.
+const CACHE: i64 = 16 * 1024;
 /// Kept prepared on each connection.
 const PREPARED: usize = 128;
 /// File systems on which SQLite's locks do not hold, as `/proc/mounts` names them.
@@ -169,6 +171,7 @@ fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connecti
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // What a savepoint would undo is kept in memory too.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
     // Plans do not depend on parameters; otherwise they are made anew for each of their values.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if is_file {
@@ -264,13 +267,11 @@ fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec
         .collect()
 }
 
-/// `VALUES (?4, ?5), (?6, ?7)`: so many rows of so many columns, with numbers from the given one on.
+/// `VALUES (?4,?),(?,?)`: so many rows of so many columns, with numbers from the given one on.
 fn values(rows: usize, columns: usize, first: usize) -> String {
-    let row = |row| {
-        let numbers = (0..columns).map(|column| format!("?{}", first + row * columns + column)).collect::<Vec<_>>();
-        format!("({})", numbers.join(", "))
-    };
-    format!("VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+    let rest = |count| ",?".repeat(count);
+    let others = format!(",(?{})", rest(columns - 1)).repeat(rows - 1);
+    format!("VALUES (?{first}{}){others}", rest(columns - 1))
 }
 
 fn collect(

@@ -14,7 +14,7 @@ use crate::{Attempt, retry::Decision, store::crash_point};
 const TOGETHER: usize = 256;
 /// For how long a few wait for others that are about to come.
 const GATHER: Duration = Duration::from_millis(2);
-const FEW: usize = 64;
+const FEW: usize = 192;
 
 impl Desk {
     /// Has an outcome written; whoever does that already does it, too.
