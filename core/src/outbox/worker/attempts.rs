@@ -157,7 +157,9 @@ impl Desk {
             let mut state = self.state();
             let lane = slot.lane;
             let change = state.lanes.finish(slot, finish, Instant::now());
-            state.attempted(&work.lane);
+            if state.attempted(&work.lane) {
+                self.room.notify_waiters();
+            }
             let opened = matches!(change, Some(CircuitChange::Opened));
             if opened || pause.is_some() { Some((lane, state.waiting.remove(&lane).unwrap_or_default())) } else { None }
         };
