@@ -199,13 +199,23 @@ impl Outbox {
 }
 
 impl Sheet {
-    /// For how many events there is room, at three in four of these subscriptions at least.
-    pub(super) fn portion(&self, room: &Room) -> usize {
+    /// For how many of these events, which come first in line, there is room for three in four deliveries of each.
+    pub(super) fn portion(&self, events: &[Event], room: &Room) -> usize {
         let mut left = Left::new(Some(room));
-        let mut lanes: Vec<_> = self.subscribers.iter().map(|it| *left.lane(&it.id)).collect();
-        lanes.sort_unstable();
-        let most = room.total.min(AT_ONCE);
-        lanes.get(lanes.len() / 4).map_or(most, |lane| (most / lanes.len()).min(*lane))
+        let mut total = 0;
+        for (at, event) in events.iter().enumerate() {
+            let (mut made, mut taken) = (0, 0);
+            for subscriber in self.subscribers.iter().filter(|it| it.is_for(event)) {
+                made += 1;
+                // What has an order is not taken here, and needs no room.
+                taken += usize::from(event.is_ordered || left.take(&subscriber.id));
+            }
+            total += made;
+            if taken * 4 < made * 3 || total > AT_ONCE {
+                return at;
+            }
+        }
+        events.len()
     }
 
     /// For how many events the deliveries are made at once where there is no room for any.
@@ -241,10 +251,6 @@ impl<'a> Left<'a> {
     fn new(room: Option<&'a Room>) -> Self {
         let lanes = room.iter().flat_map(|room| room.lanes.iter().map(|(lane, room)| (&**lane, *room))).collect();
         Self { total: room.map_or(0, |room| room.total), lanes, other: room.map_or(0, |room| room.other) }
-    }
-
-    fn lane(&mut self, lane: &'a str) -> &mut usize {
-        self.lanes.entry(lane).or_insert(self.other)
     }
 
     fn take(&mut self, lane: &'a str) -> bool {

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::MutexGuard, time::Instant};
 
 use super::{
-    super::{claim::Room, fanout::Sheet, new_id},
+    super::{
+        claim::Room,
+        fanout::{Event, Sheet},
+        new_id,
+    },
     Desk,
 };
 use crate::{Result, store::crash_point};
@@ -21,7 +25,7 @@ impl Desk {
             loop {
                 let mut left = &sheet.events[..];
                 while !left.is_empty() {
-                    let (guard, room, portion) = self.room_to_fan_out(&sheet).await;
+                    let (guard, room, portion) = self.room_to_fan_out(&sheet, left).await;
                     let (events, rest) = left.split_at(portion.min(left.len()));
                     let (claim, started): (Arc<str>, _) = (new_id("claim").into(), Instant::now());
                     let page = self.outbox.make(&sheet, events, &claim, room.as_ref()).await?;
@@ -44,18 +48,22 @@ impl Desk {
     }
 
     /// Waits for room, but not for long; answers with how many events to go on with. Nobody else takes rows meanwhile.
-    async fn room_to_fan_out(&self, sheet: &Sheet) -> (MutexGuard<'_, ()>, Option<Room>, usize) {
+    async fn room_to_fan_out(&self, sheet: &Sheet, events: &[Event]) -> (MutexGuard<'_, ()>, Option<Room>, usize) {
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);
         loop {
             let freed = self.room.notified();
             let guard = self.taking.lock().await;
-            let room = self.state().room();
-            let portion = room.as_ref().map_or(0, |room| sheet.portion(room));
+            let (room, has_none) = {
+                let state = self.state();
+                (state.room(), state.total == 0)
+            };
+            let portion = room.as_ref().map_or(0, |room| sheet.portion(events, room));
             if portion > 0 {
                 return (guard, room, portion);
             }
-            if patience.is_elapsed() {
+            // Nothing that it has makes room for so many.
+            if has_none || patience.is_elapsed() {
                 return (guard, room, sheet.most());
             }
             drop(guard);
