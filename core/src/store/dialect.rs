@@ -98,7 +98,8 @@ impl Dialect {
             (Self::Sqlite, "rows,", _) => format!("FROM ({VALUES}) r,"),
             (Self::Postgres, "rows", _) => format!("FROM json_array_elements(${}) r", params + 1),
             (Self::Postgres, "rows,", _) => format!("FROM json_array_elements(${}) r,", params + 1),
-            (Self::Sqlite, _, Ok(at)) => format!("r.column{}", at + 1),
+            // With `+` it is never looked for by an index that SQLite makes of the rows, to look through a whole table beside them.
+            (Self::Sqlite, _, Ok(at)) => format!("+r.column{}", at + 1),
             (Self::Postgres, _, Ok(at)) if is_integer => format!("CAST(r.value ->> {at} AS BIGINT)"),
             (Self::Postgres, _, Ok(at)) => format!("(r.value ->> {at})"),
             _ => unreachable!("no dialect has the word {word:?}"),
@@ -125,7 +126,7 @@ mod tests {
         let sql = "UPDATE {p}t SET a = {1}, b = $1 {rows} WHERE c = {0i}";
         assert_eq!(
             Dialect::Sqlite.render(sql, "", 1),
-            "UPDATE t SET a = r.column2, b = ?1 FROM (VALUES ?) r WHERE c = r.column1"
+            "UPDATE t SET a = +r.column2, b = ?1 FROM (VALUES ?) r WHERE c = +r.column1"
         );
         assert_eq!(
             Dialect::Postgres.render(sql, "", 1),
