@@ -41,9 +41,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct Sqlite {
     /// What grows when anyone writes.
     log: Option<PathBuf>,
-    writer: Crew,
-    /// None where only the writer's connection sees the tables.
+    /// None where only the writer's connection sees the tables. They go first: two that close at once leave the log behind.
     readers: Option<Crew>,
+    writer: Crew,
 }
 
 /// Threads that take jobs. When this is dropped they have ended, and let go of the file.
