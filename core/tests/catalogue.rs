@@ -273,7 +273,7 @@ const QUEUE: [(&str, Proof); 48] = [
     ("clocks that are off", By(&["processes::share"])),
     ("poison that panics", By(&["sender::a_panic_ends_its_delivery_and_frees_its_slot"])),
     ("rows that can not be read", By(&["promises::what_another_key_reads_is_given_back"])),
-    ("poison that crashes", Not("seen in the soak: deliveries that six workers did not survive are dead")),
+    ("poison that crashes", By(&["promises::only_what_workers_do_not_survive_is_given_up"])),
     ("PostgreSQL restarts", By(&["postgres::a_server_that_was_stopped_is_waited_for", "soak::cut_postgres"])),
     ("failover", Not("documented: as durable as the server")),
     (

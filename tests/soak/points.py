@@ -23,7 +23,7 @@ import parts
 
 PATIENCE = 60  # seconds for what takes less than five on an idle machine
 BATCH = 5
-IN_HAND = 4  # deliveries of a worker that makes one attempt at a time
+IN_HAND = 8  # deliveries of a worker that makes one attempt at a time
 SUBSCRIPTIONS = 3
 FULL_PAGE = 500  # subscriptions that an event's fan-out looks at in one transaction
 BOTH = ("sqlite", "postgres")

@@ -101,7 +101,7 @@ impl Outbox {
             params.len(),
             limit + 1,
         );
-        let mut rows = self.store.read(Statement { sql: sql.into(), params }).await?;
+        let mut rows = self.store.read(Statement::new(sql, params)).await?;
         let is_last = rows.len() <= limit as usize;
         rows.truncate(limit as usize);
         let items = rows.into_iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -182,7 +182,7 @@ impl Outbox {
             let sql = format!(
                 "SELECT count(*) FROM {from} WHERE {conditions} AND EXISTS (SELECT 1 FROM {{p}}lanes l WHERE l.id = d.lane)"
             );
-            let row = self.store.read(Statement { sql: sql.into(), params }).await?.pop().ok_or_else(unreadable)?;
+            let row = self.store.read(Statement::new(sql, params)).await?.pop().ok_or_else(unreadable)?;
             return Ok(Columns::of(row).integer()?.unsigned_abs());
         }
         let start = self.store.read(sql!("SELECT {now}")).await?.pop().ok_or_else(unreadable)?;
@@ -195,7 +195,7 @@ impl Outbox {
         let sql = revive(&chosen);
         let mut count = 0;
         loop {
-            let revived = self.store.change(Statement { sql: sql.clone().into(), params: params.clone() }).await?;
+            let revived = self.store.change(Statement::new(sql.clone(), params.clone())).await?;
             let lanes = revived.iter().map(|row| Columns::of(row.clone()).text()).collect::<Result<BTreeSet<_>>>()?;
             if lanes.is_empty() {
                 return Ok(count);
@@ -229,7 +229,7 @@ impl Outbox {
             }
             let list = placeholders(1, seqs.len());
             // One that was revived meanwhile is pending, and stays.
-            let delete = |text: String| Statement { sql: text.into(), params: with(Vec::new(), seqs.iter().copied()) };
+            let delete = |text: String| Statement::new(text, with(Vec::new(), seqs.iter().copied()));
             let answers = self
                 .store
                 .write(vec![

@@ -31,7 +31,11 @@ mod subscriptions;
 mod vault;
 mod worker;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::sync::Notify;
@@ -47,7 +51,7 @@ pub use self::{
 };
 use crate::{
     Error, ErrorCode, Result,
-    engine::new_id,
+    engine::{Engine, new_id},
     guard::Guard,
     store::{Columns, Statement, Store, Value, rows, sql},
 };
@@ -64,6 +68,8 @@ pub struct Outbox {
     vault: Arc<Vault>,
     guard: Guard,
     options: Arc<OutboxOptions>,
+    /// Made for the first worker, and shared by all: its connections are worth keeping.
+    engine: Arc<OnceLock<Arc<Engine>>>,
     /// An event was published in this process.
     published: Arc<Notify>,
     /// A delivery became due in this process.
@@ -87,6 +93,7 @@ impl Outbox {
             vault: Arc::new(vault),
             guard,
             options: Arc::new(options),
+            engine: Arc::default(),
             published: Arc::default(),
             due: Arc::default(),
         })
@@ -132,6 +139,16 @@ impl Outbox {
     }
 }
 
+impl Outbox {
+    fn engine(&self) -> Result<Arc<Engine>> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(Arc::clone(engine));
+        }
+        let made = Arc::new(self.options.delivery.engine(self.guard.clone(), None, None)?);
+        Ok(Arc::clone(self.engine.get_or_init(|| made)))
+    }
+}
+
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox").field("store", &self.store).finish_non_exhaustive()
@@ -171,11 +188,12 @@ fn lane_statement(lane: &str, interval: i64, burst: i64) -> Statement {
     )
 }
 
-/// Says when the earliest row of each lane is due; its batch [holds](crate::store::Batch::holding) them.
+/// Says when the earliest row of each lane that nobody has taken is due; its batch [holds](crate::store::Batch::holding) them.
 fn lanes_are_due(lanes: impl IntoIterator<Item = impl AsRef<str>>) -> Statement {
     sql!(
         "UPDATE {p}lanes AS l SET next_due = (SELECT COALESCE(min(d.due_at), $2) FROM {p}deliveries d \
-         WHERE d.lane = l.id AND d.status = 'pending') WHERE l.id IN (SELECT value ->> 0 FROM {items}($1))",
+         WHERE d.lane = l.id AND d.status = 'pending' AND d.claim IS NULL) \
+         WHERE l.id IN (SELECT value ->> 0 FROM {items}($1))",
         rows(lanes.into_iter().map(|lane| json!([lane.as_ref()]))),
         NEVER,
     )

@@ -13,7 +13,7 @@ use super::{Outbox, lanes_are_due, matching::OWN, milliseconds, new_id, subscrip
 use crate::{
     Attempt, Result,
     retry::{Decision, Reason},
-    store::{Batch, Columns, Statement, Value, rows, sql},
+    store::{Batch, Columns, Row, Statement, Value, rows, sql},
 };
 
 /// Why a subscription was disabled by the outbox.
@@ -27,7 +27,7 @@ pub(super) struct Outcome {
     pub(super) claim: Arc<str>,
     pub(super) lane: Arc<str>,
     pub(super) subscription: Option<String>,
-    pub(super) event_type: String,
+    pub(super) event_type: Arc<str>,
     /// Whether others wait for it.
     pub(super) is_ordered: bool,
     /// Whether its endpoint was failing before.
@@ -48,31 +48,27 @@ const WRITTEN: &str = "EXISTS (SELECT 1 FROM {p}attempts a WHERE a.delivery = $1
 impl Outbox {
     /// Writes outcomes, each as far as the row is still its worker's; answers with the rows of which one was written.
     pub(super) async fn record(&self, outcomes: &[Outcome]) -> Result<HashSet<i64>> {
-        let table = outcomes.iter().map(Outcome::row).collect::<Result<Vec<_>>>()?;
-        let table = rows(table);
+        let (attempts, changes) = (outcomes.iter().map(Outcome::record), outcomes.iter().map(Outcome::change));
+        let delivered = outcomes.iter().filter(|outcome| matches!(outcome.decision, Decision::Delivered));
+        // COALESCE: a database that believes that few rows have claims would look for them by those.
         let mut batch = vec![
             sql!(
                 "INSERT INTO {p}attempts (delivery, claim, number, record) \
-                 SELECT d.seq, d.claim, CAST(r.value ->> 6 AS BIGINT), r.value ->> 8 FROM {items}($1) r \
-                 JOIN {p}deliveries d ON d.seq = CAST(r.value ->> 0 AS BIGINT) AND d.claim = r.value ->> 1",
-                table.clone(),
-            ),
+                 SELECT d.seq, d.claim, {2i}, {3} {rows,} {p}deliveries d WHERE d.seq = {0i} AND COALESCE(d.claim, '') = {1}"
+            )
+            .for_each(attempts.collect::<Result<_>>()?),
             sql!(
-                "UPDATE {p}deliveries AS d SET status = r.outcome, reason = r.why, due_at = {now} + r.delay, \
-                 attempts = r.number, tries = r.count, crashes = 0, claim = NULL, \
-                 finished_at = CASE WHEN r.outcome = 'pending' THEN NULL ELSE {now} END \
-                 FROM (SELECT CAST(value ->> 0 AS BIGINT) AS taken, value ->> 1 AS taken_by, value ->> 3 AS outcome, \
-                 value ->> 4 AS why, CAST(value ->> 5 AS BIGINT) AS delay, CAST(value ->> 6 AS BIGINT) AS number, \
-                 CAST(value ->> 7 AS BIGINT) AS count FROM {items}($1)) r \
-                 WHERE d.seq = r.taken AND d.claim = r.taken_by RETURNING seq",
-                table.clone(),
-            ),
-            // Its lanes have recovered.
+                "UPDATE {p}deliveries AS d SET status = {2}, reason = {3}, due_at = {now} + {4i}, attempts = {5i}, tries = {6i}, \
+                 crashes = 0, claim = NULL, finished_at = CASE WHEN {2} = 'pending' THEN NULL ELSE {now} END {rows} \
+                 WHERE d.seq = {0i} AND COALESCE(d.claim, '') = {1} RETURNING seq"
+            )
+            .for_each(changes.collect()),
+            // Their lanes have recovered, whoever delivered them.
             sql!(
                 "UPDATE {p}lanes SET failing_since = NULL WHERE failing_since IS NOT NULL AND id IN (\
-                 SELECT r.value ->> 2 FROM {items}($1) r JOIN {p}attempts a \
-                 ON a.delivery = CAST(r.value ->> 0 AS BIGINT) AND a.claim = r.value ->> 1 WHERE r.value ->> 3 = 'delivered')",
-                table,
+                 SELECT d.lane FROM {items}($1) r JOIN {p}deliveries d ON d.seq = CAST(r.value ->> 0 AS BIGINT) \
+                 WHERE d.status = 'delivered')",
+                rows(delivered.map(|outcome| json!([outcome.seq]))),
             ),
         ];
         for outcome in outcomes.iter().filter(|outcome| !outcome.attempt.succeeded) {
@@ -133,18 +129,24 @@ impl Outbox {
 }
 
 impl Outcome {
-    /// Its columns in [`Outbox::record`].
-    fn row(&self) -> Result<serde_json::Value> {
+    /// The record of its attempt.
+    fn record(&self) -> Result<Row> {
+        let record = serde_json::to_string(&self.attempt).map_err(super::internal)?;
+        // PostgreSQL's text has no NUL.
+        let record = if record.contains("\\u0000") { record.replace("\\u0000", "\\ufffd") } else { record };
+        Ok(with(self.key().into(), [Value::from(self.attempt.number), record.into()]))
+    }
+
+    /// What its row becomes.
+    fn change(&self) -> Row {
         let (status, reason, delay) = match self.decision {
             Decision::Delivered => ("delivered", None, Duration::ZERO),
             Decision::Retry { delay } => ("pending", None, delay),
             Decision::Dead { reason } => ("dead", Some(reason.as_str()), Duration::ZERO),
         };
-        let record = serde_json::to_string(&self.attempt).map_err(super::internal)?;
-        // PostgreSQL's text has no NUL.
-        let record = record.replace("\\u0000", "\\ufffd");
-        let (claim, delay, number) = (&*self.claim, milliseconds(delay), self.attempt.number);
-        Ok(json!([self.seq, claim, &*self.lane, status, reason, delay, number, self.tries, record]))
+        let changed: [Value; 5] =
+            [status.into(), reason.into(), milliseconds(delay).into(), self.attempt.number.into(), self.tries.into()];
+        with(self.key().into(), changed)
     }
 
     /// What [`WRITTEN`] asks for.
@@ -159,7 +161,7 @@ impl Outcome {
              WHERE id = $3 AND {WRITTEN}"
         );
         let pause = milliseconds(self.pause.unwrap_or_default());
-        Statement { sql: sql.into(), params: with(self.key().into(), [Value::from(&*self.lane), pause.into()]) }
+        Statement::new(sql, with(self.key().into(), [Value::from(&*self.lane), pause.into()]))
     }
 
     /// The event `hookseal.delivery.dead`; none about the outbox's own events, lest they breed.
@@ -171,7 +173,7 @@ impl Outcome {
         let payload = json!({
             "delivery": self.id,
             "subscription": self.subscription,
-            "event_type": self.event_type,
+            "event_type": &*self.event_type,
             "reason": reason,
         });
         let written = WRITTEN.replace("$1", "$5").replace("$2", "$6");
@@ -195,5 +197,5 @@ fn own_event(
          reached) SELECT $1, $2, $3, 'application/json', $4, {source}"
     );
     let own = vec![new_id("evt").into(), kind.into(), payload.to_string().into_bytes().into(), "{}".into()];
-    Statement { sql: sql.into(), params: with(own, params) }
+    Statement::new(sql, with(own, params))
 }

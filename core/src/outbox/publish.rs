@@ -290,7 +290,7 @@ impl Outbox {
             ));
         }
         let params = publication.row(id, fanned)?;
-        batch.push(Statement { sql: format!("{INSERT} RETURNING id").into(), params });
+        batch.push(Statement::new(format!("{INSERT} RETURNING id"), params));
         batch.push(sql!(
             "SELECT id, digest FROM {p}events WHERE id = $1 OR (tenant = $2 AND idempotency_key = $3)",
             id,

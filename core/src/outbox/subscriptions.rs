@@ -338,7 +338,7 @@ pub(super) fn disable_where(id: &str, reason: &str, condition: &str, params: Vec
         "UPDATE {{p}}subscriptions SET absences = CASE WHEN status = 'disabled' THEN absences \
          ELSE absences || {LAST_EVENT} || '-' END, status = 'disabled', reason = $2 WHERE id = $1 AND {condition} RETURNING id"
     );
-    let disabled = Statement { sql: sql.into(), params: with(vec![id.into(), reason.into()], params) };
+    let disabled = Statement::new(sql, with(vec![id.into(), reason.into()], params));
     let lane = sql!(
         "UPDATE {p}lanes SET active = 0 WHERE id = $1 AND EXISTS \
          (SELECT 1 FROM {p}subscriptions s WHERE s.id = $1 AND s.status = 'disabled')",

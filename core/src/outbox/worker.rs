@@ -5,6 +5,7 @@
 //! outcomes are written together, as many as have come in while the disk was busy with those before.
 
 mod attempts;
+mod fanning;
 mod records;
 mod state;
 
@@ -20,13 +21,15 @@ use tokio::{
 };
 
 use self::state::{State, Work};
-use super::{Outbox, new_id};
+use super::{Outbox, claim::Taken, new_id};
 use crate::{Error, ErrorCode, Result, engine::Engine, store::crash_point};
 
 /// How many rows a worker has for each attempt that it can make at once.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 /// More are taken when there is room for one in so many of them: a claim costs as much for one row as for many.
 const PORTION: usize = 4;
+/// How many rows one claim takes at most: others wait for it.
+const CLAIM: usize = 128;
 /// How long a stopping worker waits for its attempts.
 const GRACE: Duration = Duration::from_secs(25);
 /// How long it waits for the claim that it is in the midst of.
@@ -60,8 +63,10 @@ pub struct Counts {
 
 struct Desk {
     outbox: Outbox,
-    engine: Engine,
+    engine: Arc<Engine>,
     state: Mutex<State>,
+    /// Held by who takes rows, so that no room is used twice.
+    taking: tokio::sync::Mutex<()>,
     /// A row was finished, so that there may be room.
     room: Notify,
     stop: watch::Sender<bool>,
@@ -82,13 +87,13 @@ impl Worker {
         if !(1..=65_536).contains(&concurrency) {
             return Err(Error::new(ErrorCode::InvalidConfig, "concurrency must be between 1 and 65536"));
         }
-        let options = &outbox.options.delivery;
-        let engine = options.engine(outbox.guard.clone(), None, None)?;
-        let state = State::new(concurrency, options.breaker);
+        let engine = outbox.engine()?;
+        let state = State::new(concurrency, outbox.options.delivery.breaker);
         Ok(Self(Arc::new(Desk {
             outbox,
             engine,
             state: Mutex::new(state),
+            taking: tokio::sync::Mutex::default(),
             room: Notify::new(),
             stop: watch::channel(false).0,
         })))
@@ -117,25 +122,39 @@ impl Worker {
     /// # Errors
     /// What the store answers.
     pub async fn run_until_idle(&self) -> Result<Counts> {
+        let desk = &self.0;
+        // Whether there may be rows that this worker has not looked for.
+        let mut may_be_more = true;
         loop {
-            let room = self.0.room.notified();
-            // What is in hand keeps its lane from being looked at.
-            let had_all = self.0.state().total == 0;
-            let fanned = self.0.outbox.fan_out().await?;
-            match self.0.take_some().await? {
-                Took::Some | Took::All => continue,
-                _ if fanned => continue,
-                Took::Nothing if had_all => return Ok(self.counts()),
-                _ => {}
+            let (room, due) = (desk.room.notified(), desk.outbox.due.notified());
+            tokio::pin!(due);
+            due.as_mut().enable();
+            // What is in hand keeps others with its ordering key from being looked at.
+            let had_all = desk.state().total == 0;
+            let fanned = desk.fan_out().await?;
+            if may_be_more || had_all {
+                let took = desk.take_some().await?;
+                may_be_more = matches!(took, Took::Some | Took::Full);
+                match took {
+                    Took::Some => continue,
+                    Took::Nothing if had_all && !fanned && !desk.outbox.release_lost().await? => {
+                        return Ok(self.counts());
+                    }
+                    _ => {}
+                }
             }
-            if self.0.state().total > 0 {
+            if fanned {
+                continue;
+            }
+            if desk.state().total > 0 {
                 tokio::select! {
                     () = room => {}
-                    () = tokio::time::sleep(self.0.outbox.options.poll) => {}
+                    () = due => may_be_more = true,
+                    () = tokio::time::sleep(desk.outbox.options.poll) => may_be_more = true,
                 }
-                self.0.start_what_may();
+                desk.start_what_may();
             }
-            if let Some(error) = self.0.state().failure.take() {
+            if let Some(error) = desk.state().failure.take() {
                 return Err(error);
             }
         }
@@ -168,7 +187,9 @@ impl Desk {
         {
             let (stop_taking, stop_fanning) = (stop.clone(), stop.clone());
             let taking = async { tokio::join!(self.keep_taking(stop_taking), self.keep_fanning_out(stop_fanning)) };
-            let others = async { tokio::join!(self.keep_leases(), self.keep_clean(), self.keep_listening()) };
+            let others = async {
+                tokio::join!(self.keep_leases(), self.keep_clean(), self.keep_listening(), self.keep_releasing())
+            };
             let overdue = async {
                 let _ = stop.wait_for(|stop| *stop).await;
                 tokio::time::sleep(LAST_CLAIM).await;
@@ -209,11 +230,11 @@ impl Desk {
     }
 
     /// As [`keep_taking`](Self::keep_taking).
-    async fn keep_fanning_out(&self, mut stop: watch::Receiver<bool>) {
+    async fn keep_fanning_out(self: &Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut rest = FIRST_REST;
         while !*stop.borrow() {
             let woken = self.outbox.published.notified();
-            match self.outbox.fan_out().await {
+            match self.fan_out().await {
                 Ok(true) => rest = FIRST_REST,
                 Ok(false) => {
                     rest = FIRST_REST;
@@ -254,6 +275,18 @@ impl Desk {
         }
     }
 
+    /// Frees what lost workers had.
+    async fn keep_releasing(&self) {
+        loop {
+            tokio::time::sleep(self.outbox.options.poll).await;
+            match self.outbox.release_lost().await {
+                Ok(true) => self.outbox.due.notify_waiters(),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "it was not looked for rows of lost workers"),
+            }
+        }
+    }
+
     /// Looks for work when another process may have made some.
     async fn keep_listening(&self) {
         let (published, due) = (Arc::clone(&self.outbox.published), Arc::clone(&self.outbox.due));
@@ -275,26 +308,38 @@ impl Desk {
 
     /// Takes rows as far as there is room, and starts their attempts.
     async fn take_some(self: &Arc<Self>) -> Result<Took> {
-        let Some(room) = self.state().room() else { return Ok(Took::Full) };
+        let _guard = self.taking.lock().await;
+        let Some(mut room) = self.state().room() else { return Ok(Took::Full) };
+        room.total = room.total.min(CLAIM);
         let claim: Arc<str> = new_id("claim").into();
         let started = Instant::now();
         let taken = self.outbox.claim(&claim, &room).await?;
-        crash_point!("claim.taken");
         let took = match taken.len() {
-            0 if room.is_for_all() => return Ok(Took::Nothing),
-            0 => return Ok(Took::Full),
+            0 if room.is_for_all() => Took::Nothing,
+            0 => Took::Full,
             count if count >= room.enough() => Took::Some,
             _ if room.is_left_by(&taken) => Took::All,
             _ => Took::Full,
         };
-        let claim_seconds = started.elapsed().as_secs_f64();
-        tracing::debug!(claim_seconds, rows = taken.len(), "took rows");
+        if !taken.is_empty() {
+            let claim_seconds = started.elapsed().as_secs_f64();
+            tracing::debug!(claim_seconds, rows = taken.len(), "took rows");
+        }
+        self.take_in(claim, started, taken).await;
+        Ok(took)
+    }
+
+    /// Takes in what it has been given for a lease, and starts its attempts.
+    async fn take_in(self: &Arc<Self>, claim: Arc<str>, started: Instant, taken: Vec<Taken>) {
+        if taken.is_empty() {
+            return;
+        }
+        crash_point!("claim.taken");
         self.state().leases.insert(claim, (started + self.outbox.options.lease, taken.len()));
         for taken in taken {
             self.accept(taken).await;
         }
         self.start_what_may();
-        Ok(took)
     }
 
     async fn finish(&self) {

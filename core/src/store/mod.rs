@@ -61,6 +61,19 @@ pub(crate) type Row = Vec<Value>;
 pub(crate) struct Statement {
     pub(crate) sql: Cow<'static, str>,
     pub(crate) params: Vec<Value>,
+    /// For each of these it is run: `{0}` and `{1i}` are a row's first column, a text, and its second, a number. `{rows}` is its
+    /// `FROM` or, where that goes on, `{rows,}`.
+    pub(crate) table: Option<Vec<Row>>,
+}
+
+impl Statement {
+    pub(crate) fn new(sql: impl Into<Cow<'static, str>>, params: Vec<Value>) -> Self {
+        Self { sql: sql.into(), params, table: None }
+    }
+
+    pub(crate) fn for_each(self, table: Vec<Row>) -> Self {
+        Self { table: Some(table), ..self }
+    }
 }
 
 /// What one transaction does.
@@ -149,8 +162,17 @@ impl Store {
     }
 
     fn in_dialect(&self, statement: Statement) -> Statement {
-        let sql = self.database.dialect().render(&statement.sql, &self.prefix);
-        Statement { sql: sql.into(), params: statement.params }
+        let dialect = self.database.dialect();
+        let params = statement.params.len();
+        // A parameter after these: SQLite would find out the time anew each time that it is named.
+        let now = format!("?{}", params + 1);
+        let sql = dialect.render_with(&statement.sql, &self.prefix, params, &now);
+        let mut statement = Statement { sql: sql.into(), ..statement };
+        if dialect == Dialect::Postgres {
+            // One journey for all of them.
+            statement.params.extend(statement.table.take().map(as_json));
+        }
+        statement
     }
 }
 
@@ -166,7 +188,7 @@ pub(crate) fn render_for(uri: &str, sql: &str) -> Result<(String, Dialect)> {
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         _ => return Err(no_such_store()),
     };
-    Ok((dialect.render(sql, &place.prefix), dialect))
+    Ok((dialect.render(sql, &place.prefix, 0), dialect))
 }
 
 pub(crate) fn runs_in_process(uri: &str) -> bool {
@@ -187,7 +209,7 @@ impl std::fmt::Debug for Store {
 /// Makes a statement: `sql!("SELECT … WHERE id = $1", id)`.
 macro_rules! sql {
     ($text:expr $(, $param:expr)* $(,)?) => {
-        $crate::store::Statement { sql: $text.into(), params: vec![$($crate::store::Value::from($param)),*] }
+        $crate::store::Statement::new($text, vec![$($crate::store::Value::from($param)),*])
     };
 }
 pub(crate) use sql;
@@ -264,6 +286,15 @@ pub(crate) use crash_point;
 /// A table for [`Value::Rows`].
 pub(crate) fn rows(rows: impl IntoIterator<Item = serde_json::Value>) -> Value {
     Value::Rows(serde_json::Value::from_iter(rows).to_string())
+}
+
+fn as_json(table: Vec<Row>) -> Value {
+    let cell = |value| match value {
+        Value::Integer(number) => number.into(),
+        Value::Text(text) | Value::Rows(text) => text.into(),
+        Value::Null | Value::Blob(_) => serde_json::Value::Null,
+    };
+    rows(table.into_iter().map(|row| row.into_iter().map(cell).collect()))
 }
 
 /// Takes a row apart, column by column.

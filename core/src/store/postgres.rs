@@ -91,7 +91,7 @@ impl Postgres {
             config.application_name("hookseal");
         }
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(transport::plain_config()?);
-        let hold = Dialect::Postgres.render(HOLD, prefix);
+        let hold = Dialect::Postgres.render(HOLD, prefix, 1);
         let (channel, name) =
             (format!("{prefix}work"), uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).to_string());
         let pool = Arc::new(Pool {
@@ -180,7 +180,7 @@ impl Pool {
     async fn transact_once(&self, batch: &Batch) -> std::result::Result<Vec<Vec<Row>>, Failed> {
         let held = (!batch.lanes.is_empty()).then(|| {
             let lanes = rows(batch.lanes.iter().map(|lane| serde_json::json!([lane])));
-            Statement { sql: self.hold.clone().into(), params: vec![lanes] }
+            Statement::new(self.hold.clone(), vec![lanes])
         });
         let lease = self.lease().await.map_err(|error| Failed { error, was_refused: false })?;
         let client = &lease.client;

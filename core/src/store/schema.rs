@@ -4,10 +4,10 @@ use super::{Columns, Statement, Store, sql};
 use crate::{Error, ErrorCode, Result};
 
 /// The newest schema that this version knows.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Times are milliseconds of the database's clock. `due_at` of a row that a worker has taken is the end of its lease:
-/// whatever becomes of the worker, the row is due again then. `enabled_after` and the ends of `absences` (`5-9,12-`:
+/// whatever becomes of the worker, the row is free again then. `enabled_after` and the ends of `absences` (`5-9,12-`:
 /// when it was disabled) are the last event's number at that moment.
 const FIRST: [&str; 13] = [
     "CREATE TABLE IF NOT EXISTS {p}subscriptions (
@@ -49,7 +49,21 @@ const LANES: [&str; 3] = [
     "CREATE INDEX IF NOT EXISTS {p}lanes_holder ON {p}lanes (holder) WHERE holder IS NOT NULL",
 ];
 
-/// Makes the tables where they are missing.
+/// A row that is in hand leaves the queue of its lane, and is found by its lease alone. Lanes come first, as in the
+/// transactions of those who are at work meanwhile.
+const SECOND: [&str; 6] = [
+    "CREATE INDEX IF NOT EXISTS {p}lanes_failing ON {p}lanes (id) WHERE failing_since IS NOT NULL",
+    "DROP INDEX IF EXISTS {p}deliveries_due",
+    "DROP INDEX IF EXISTS {p}deliveries_expiry",
+    "CREATE INDEX IF NOT EXISTS {p}deliveries_free ON {p}deliveries (lane, due_at)
+        WHERE status = 'pending' AND claim IS NULL",
+    "CREATE INDEX IF NOT EXISTS {p}deliveries_age ON {p}deliveries (expires_at)
+        WHERE status = 'pending' AND claim IS NULL",
+    "CREATE INDEX IF NOT EXISTS {p}deliveries_lease ON {p}deliveries (due_at)
+        WHERE status = 'pending' AND claim IS NOT NULL",
+];
+
+/// Makes the tables where they are missing, and brings older ones up to date.
 pub(super) async fn prepare(store: &Store) -> Result<()> {
     let meta = sql!("CREATE TABLE IF NOT EXISTS {p}meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)");
     let version = sql!("SELECT value FROM {p}meta WHERE key = 'schema'");
@@ -67,11 +81,16 @@ pub(super) async fn prepare(store: &Store) -> Result<()> {
     if found == VERSION {
         return Ok(());
     }
+    let steps: [Vec<&'static str>; 2] = [[&FIRST[..], &LANES].concat(), SECOND.into()];
+    let missing = steps.into_iter().skip(usize::try_from(found).unwrap_or_default()).flatten();
     let mut batch = vec![lock()];
-    batch.extend(FIRST.iter().chain(&LANES).map(|text| sql!(*text)));
+    batch.extend(missing.map(|text| sql!(text)));
+    // Another process may have been faster.
     batch.push(sql!(
-        "INSERT INTO {p}meta (key, value) VALUES ('schema', $1) ON CONFLICT (key) DO NOTHING",
-        VERSION.to_string()
+        "INSERT INTO {p}meta (key, value) VALUES ('schema', $1) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE {p}meta.value = $2",
+        VERSION.to_string(),
+        found.to_string()
     ));
     store.write(batch).await.map(|_| ())
 }

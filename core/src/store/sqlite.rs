@@ -8,16 +8,17 @@ use std::{
     process,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::{
-    Connection, OpenFlags, TransactionBehavior, params_from_iter,
+    Connection, OpenFlags, TransactionBehavior,
+    config::DbConfig,
     types::{ToSql, ToSqlOutput, ValueRef},
 };
 use tokio::sync::oneshot;
 
-use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, invalid};
+use super::{Answer, Batch, Database, Dialect, Row, Statement, Told, Value, crash_point, dialect::VALUES, invalid};
 use crate::{Error, ErrorCode, Result};
 
 /// How long a lock of another process is waited for.
@@ -25,6 +26,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How many batches share one commit.
 const GROUP: usize = 256;
 const READERS: usize = 2;
+/// How many rows of a table one statement is run with.
+const AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+/// How many KiB of pages a connection keeps at most.
+const CACHE: i64 = 16 * 1024;
 /// Kept prepared on each connection.
 const PREPARED: usize = 128;
 /// File systems on which SQLite's locks do not hold, as `/proc/mounts` names them.
@@ -36,9 +41,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct Sqlite {
     /// What grows when anyone writes.
     log: Option<PathBuf>,
-    writer: Crew,
-    /// None where only the writer's connection sees the tables.
+    /// None where only the writer's connection sees the tables. They go first: two that close at once leave the log behind.
     readers: Option<Crew>,
+    writer: Crew,
 }
 
 /// Threads that take jobs. When this is dropped they have ended, and let go of the file.
@@ -166,6 +171,9 @@ fn configure(connection: Connection, is_file: bool) -> rusqlite::Result<Connecti
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // What a savepoint would undo is kept in memory too.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    // Plans do not depend on parameters; otherwise they are made anew for each of their values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if is_file {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -207,14 +215,19 @@ fn write_group(connection: &mut Connection, group: &[Job], synchronous: &str) ->
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| failure(&error))?;
     let mut results = Vec::with_capacity(group.len());
     for job in group {
-        let step = |sql| transaction.prepare_cached(sql)?.execute([]).map(|_| ());
+        // One that is alone is undone with the transaction.
+        let step =
+            |sql| if group.len() > 1 { transaction.prepare_cached(sql)?.execute([]).map(|_| ()) } else { Ok(()) };
         step("SAVEPOINT batch").map_err(|error| failure(&error))?;
-        let result = run(&transaction, &job.batch.statements);
+        let result = run(&transaction, &job.batch.statements).map_err(|error| failure(&error));
         if result.is_err() {
+            if group.len() == 1 {
+                return Ok(vec![result]);
+            }
             step("ROLLBACK TO batch").map_err(|error| failure(&error))?;
         }
         step("RELEASE batch").map_err(|error| failure(&error))?;
-        results.push(result.map_err(|error| failure(&error)));
+        results.push(result);
     }
     crash_point!("commit.before");
     transaction.commit().map_err(|error| failure(&error))?;
@@ -234,16 +247,62 @@ fn run(connection: &Connection, batch: &[Statement]) -> rusqlite::Result<Vec<Vec
     batch
         .iter()
         .map(|statement| {
-            let mut prepared = connection.prepare_cached(&statement.sql)?;
-            let width = prepared.column_count();
-            let mut rows = prepared.query(params_from_iter(&statement.params))?;
             let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
+            match &statement.table {
+                None => collect(connection, &statement.sql, &statement.params, &[], &mut found)?,
+                Some(table) => {
+                    let mut left = &table[..];
+                    while let Some(first) = left.first() {
+                        let count = AT_ONCE.into_iter().find(|count| *count <= left.len()).unwrap_or(1);
+                        let (rows, rest) = left.split_at(count);
+                        let sql =
+                            statement.sql.replace(VALUES, &values(count, first.len(), statement.params.len() + 2));
+                        collect(connection, &sql, &statement.params, rows, &mut found)?;
+                        left = rest;
+                    }
+                }
             }
             Ok(found)
         })
         .collect()
+}
+
+/// `VALUES (?4,?),(?,?)`: so many rows of so many columns, with numbers from the given one on.
+fn values(rows: usize, columns: usize, first: usize) -> String {
+    let rest = |count| ",?".repeat(count);
+    let others = format!(",(?{})", rest(columns - 1)).repeat(rows - 1);
+    format!("VALUES (?{first}{}){others}", rest(columns - 1))
+}
+
+fn collect(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+    table: &[Row],
+    found: &mut Vec<Row>,
+) -> rusqlite::Result<()> {
+    let mut prepared = connection.prepare_cached(sql)?;
+    for (at, param) in params.iter().enumerate() {
+        prepared.raw_bind_parameter(at + 1, param)?;
+    }
+    if prepared.parameter_count() > params.len() {
+        prepared.raw_bind_parameter(params.len() + 1, now())?;
+    }
+    for (at, value) in table.iter().flatten().enumerate() {
+        prepared.raw_bind_parameter(params.len() + 2 + at, value)?;
+    }
+    let width = prepared.column_count();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        found.push((0..width).map(|at| row.get_ref(at).map(value)).collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(())
+}
+
+/// The clock of this process, in milliseconds: a SQLite database has no other.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn value(found: ValueRef<'_>) -> Value {

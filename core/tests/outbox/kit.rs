@@ -169,6 +169,33 @@ pub(crate) fn stores(name: &str) -> Stores {
     Stores { uris, _folder: folder }
 }
 
+/// Runs statements on the store as another program would, `{p}` being its prefix; `false` where nobody else reaches it.
+pub(crate) async fn change(uri: &str, sql: &str) -> bool {
+    if uri == "memory:" {
+        return false;
+    }
+    let (place, prefix) = match uri.split_once("prefix=") {
+        Some((place, prefix)) => (place.trim_end_matches(['?', '&']), prefix),
+        None => (uri, "hookseal"),
+    };
+    let sql = sql.replace("{p}", &format!("{prefix}_"));
+    if let Some(path) = place.strip_prefix("sqlite:") {
+        let other = rusqlite::Connection::open(path).unwrap();
+        other.busy_timeout(Duration::from_secs(5)).unwrap();
+        other.execute_batch(&sql).unwrap();
+        return true;
+    }
+    #[cfg(feature = "postgres")]
+    {
+        let (client, connection) = tokio_postgres::connect(place, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&sql).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+    }
+    true
+}
+
 /// Makes a test of an async function that runs on every store.
 macro_rules! on_every_store {
     ($($name:ident)+) => {$(

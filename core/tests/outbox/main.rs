@@ -11,3 +11,4 @@ mod model;
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
 mod promises;
+mod upgrade;

@@ -8,7 +8,7 @@ use hookseal::{
 };
 use std::time::Duration;
 
-use crate::kit::{Receiver, on_every_store, options};
+use crate::kit::{Receiver, change, on_every_store, options};
 
 const OPERATIONS: usize = 80;
 const TRIES: u32 = 3;
@@ -167,31 +167,9 @@ async fn all(outbox: &Outbox) -> BTreeMap<Place, StoredDelivery> {
 
 /// Lets the time pass that every failed delivery waits for; `false` where nobody else reaches the store.
 async fn let_time_pass(uri: &str) -> bool {
-    let (prefix, sqlite) = match (uri.strip_prefix("sqlite:"), uri.split_once("prefix=")) {
-        (Some(path), _) => ("hookseal", Some(path)),
-        (None, Some((_, prefix))) => (prefix, None),
-        (None, None) => return false,
-    };
-    let sql = format!(
-        "UPDATE {prefix}_deliveries SET due_at = 0 WHERE status = 'pending'; \
-         UPDATE {prefix}_lanes SET next_due = 0, paused_until = 0"
-    );
-    if let Some(path) = sqlite {
-        let other = rusqlite::Connection::open(path).unwrap();
-        other.busy_timeout(Duration::from_secs(5)).unwrap();
-        other.execute_batch(&sql).unwrap();
-    }
-    #[cfg(feature = "postgres")]
-    if sqlite.is_none() {
-        let (server, _) = uri.split_once("prefix=").unwrap();
-        let server = server.trim_end_matches(['?', '&']);
-        let (client, connection) = tokio_postgres::connect(server, tokio_postgres::NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
-        client.batch_execute(&sql).await.unwrap();
-        drop(client);
-        connection.await.unwrap().unwrap();
-    }
-    true
+    let sql = "UPDATE {p}deliveries SET due_at = 0 WHERE status = 'pending'; \
+               UPDATE {p}lanes SET next_due = 0, paused_until = 0";
+    change(uri, sql).await
 }
 
 struct Trial {

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::kit::{Receiver, Running, SECRET, event, on_every_store, options, soon};
+use crate::kit::{Receiver, Running, SECRET, change, event, on_every_store, options, soon};
 
 on_every_store! {
     an_event_reaches_whom_it_is_for
@@ -26,6 +26,7 @@ on_every_store! {
     what_is_scheduled_outlives_its_process
     lists_have_cursors
     a_lost_worker_loses_nothing
+    only_what_workers_do_not_survive_is_given_up
     a_stale_outcome_is_refused
     a_stale_outcome_changes_nothing
     what_another_key_reads_is_given_back
@@ -217,7 +218,7 @@ mod tests {
         for id in ["evt_1", "evt_2"] {
             outbox.publish(Publication::new(event("order.paid", id)).ordering_key("order 7")).await.unwrap();
         }
-        lose_a_worker(&outbox, &held).await;
+        lose_a_worker(uri, &outbox, &held, 1).await;
         outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
         let running = Running::start(&outbox, 8);
         running.until(|counts| counts.delivered == 2).await;
@@ -279,7 +280,7 @@ mod tests {
         let receiver = Receiver::start().await;
         let (outbox, held, id) = open_held(uri, &receiver).await;
         outbox.publish(event("order.paid", "evt_1")).await.unwrap();
-        lose_a_worker(&outbox, &held).await;
+        lose_a_worker(uri, &outbox, &held, 1).await;
         outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
         let running = Running::start(&outbox, 1);
         running.until(|counts| counts.delivered == 1).await;
@@ -287,29 +288,61 @@ mod tests {
         assert_eq!(statuses(&outbox).await, [("delivered", 1)].into());
     }
 
-    /// An outbox of short leases, with one subscription whose receiver does not answer.
-    async fn open_held(uri: &str, receiver: &Receiver) -> (Outbox, TcpListener, String) {
-        let quick = OutboxOptions {
+    fn short_leases() -> OutboxOptions {
+        OutboxOptions {
             lease: Duration::from_millis(600),
             poll: Duration::from_millis(20),
             delivery: SenderOptions { timeout: Duration::from_millis(500), ..options().delivery },
             ..options()
-        };
-        let outbox = Outbox::open(uri, quick).await.unwrap();
+        }
+    }
+
+    /// An outbox of short leases, with one subscription whose receiver does not answer.
+    async fn open_held(uri: &str, receiver: &Receiver) -> (Outbox, TcpListener, String) {
+        let outbox = Outbox::open(uri, short_leases()).await.unwrap();
         let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", held.local_addr().unwrap());
         let id = outbox.subscribe(SubscriptionOptions { url, ..receiver.subscription() }).await.unwrap().id;
         (outbox, held, id)
     }
 
-    /// A worker that is dropped half way is as good as killed: what it had is due again when its lease ends.
-    async fn lose_a_worker(outbox: &Outbox, held: &TcpListener) {
-        let lost = Running::start(outbox, 1);
+    /// A worker whose runtime ends half way is as good as killed: what it had is free again when its lease ends.
+    async fn lose_a_worker(uri: &str, outbox: &Outbox, held: &TcpListener, with: i64) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        // What it has of the store ends with it.
+        let (uri, shared) = (uri.to_owned(), outbox.clone());
+        runtime.spawn(async move {
+            let own = if uri == "memory:" { shared } else { Outbox::open(&uri, short_leases()).await.unwrap() };
+            own.worker(1).unwrap().run().await
+        });
         let _connection = held.accept().await.unwrap();
-        lost.task.abort();
-        assert!(lost.task.await.unwrap_err().is_cancelled());
-        drop(lost.worker);
-        assert_eq!(outbox.status().await.unwrap().in_flight, 1);
+        runtime.shutdown_background();
+        assert_eq!(outbox.status().await.unwrap().in_flight, with);
+    }
+
+    pub(super) async fn only_what_workers_do_not_survive_is_given_up(uri: &str) {
+        if uri == "memory:" {
+            return; // nobody else can end a lease
+        }
+        let receiver = Receiver::start().await;
+        let (outbox, held, id) = open_held(uri, &receiver).await;
+        for id in ["evt_1", "evt_2"] {
+            outbox.publish(event("order.paid", id)).await.unwrap();
+        }
+        for _ in 0..6 {
+            // The first is attempted, and the second waits.
+            lose_a_worker(uri, &outbox, &held, 2).await;
+            assert_eq!(statuses(&outbox).await, [("pending", 2)].into());
+            change(uri, "UPDATE {p}deliveries SET due_at = 0 WHERE claim IS NOT NULL").await;
+        }
+        outbox.update_subscription(&id, receiver.subscription()).await.unwrap();
+        let running = Running::start(&outbox, 1);
+        running.until(|counts| counts.delivered + counts.dead == 2).await;
+        running.stop().await;
+        let page = outbox.deliveries(&DeliveryFilter::default(), 10, None).await.unwrap();
+        let found: Vec<_> = page.items.iter().map(|it| (it.event_id.as_str(), it.status, it.reason)).collect();
+        let given_up = Some(hookseal::retry::Reason::Internal);
+        assert_eq!(found, [("evt_2", Status::Delivered, None), ("evt_1", Status::Dead, given_up)]);
     }
 
     pub(super) async fn a_stale_outcome_is_refused(uri: &str) {

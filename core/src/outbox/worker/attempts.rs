@@ -22,7 +22,7 @@ use crate::{
     store::{crash_point, unreadable},
 };
 
-/// A row that so many workers did not survive is given up.
+/// A row is given up when so many of its attempts were not survived, after it was in the hands of a worker that was lost.
 const MAX_CRASHES: i64 = 5;
 /// How many endpoints are kept ready.
 const MOST_KNOWN: usize = 10_000;
@@ -30,7 +30,7 @@ const MOST_KNOWN: usize = 10_000;
 impl Desk {
     /// Puts a row in line, or ends it where it can not be delivered at all.
     pub(super) async fn accept(self: &Arc<Self>, taken: Taken) {
-        let lane: Arc<str> = taken.lane.as_str().into();
+        let lane = Arc::clone(&taken.lane);
         let prepared = if taken.crashes > MAX_CRASHES {
             Err(Error::new(ErrorCode::Internal, "several workers did not survive this delivery"))
         } else {
@@ -68,10 +68,10 @@ impl Desk {
         let known = self.known(taken)?;
         let shipment = Shipment {
             id: taken.id.as_str().into(),
-            event_type: taken.event_type.as_str().into(),
-            content_type: HeaderValue::from_str(&taken.content_type).map_err(|_| unreadable())?,
-            payload: taken.payload.clone(),
-            traceparent: taken.traceparent.as_deref().map(Into::into),
+            event_type: Arc::clone(&taken.event.event_type),
+            content_type: HeaderValue::from_str(&taken.event.content_type).map_err(|_| unreadable())?,
+            payload: taken.event.payload.clone(),
+            traceparent: taken.event.traceparent.as_deref().map(Into::into),
             endpoint: known.endpoint,
         };
         Ok((shipment, known.policy))
@@ -81,12 +81,12 @@ impl Desk {
         if let Some(sealed) = &taken.own_settings {
             return self.make(&self.outbox.unseal(sealed)?, &taken.lane);
         }
-        if let Some((version, known)) = self.state().endpoints.get(&taken.lane) {
-            if *version == taken.version {
+        if let Some((version, known)) = self.state().endpoints.get(&*taken.lane) {
+            if *version == taken.endpoint.version {
                 return Ok(known.clone());
             }
         }
-        let Some(sealed) = &taken.settings else {
+        let Some(sealed) = &taken.endpoint.settings else {
             return Err(Error::new(ErrorCode::NotFound, "the subscription is gone"));
         };
         let known = self.make(&self.outbox.unseal(sealed)?, &taken.lane)?;
@@ -94,7 +94,7 @@ impl Desk {
         if state.endpoints.len() >= MOST_KNOWN {
             state.endpoints.clear();
         }
-        state.endpoints.insert(taken.lane.clone(), (taken.version, known.clone()));
+        state.endpoints.insert(Arc::clone(&taken.lane), (taken.endpoint.version, known.clone()));
         Ok(known)
     }
 
@@ -138,6 +138,11 @@ impl Desk {
 
     async fn attempt(self: Arc<Self>, work: Work, slot: Slot) {
         let number = u32::try_from(work.taken.attempts).unwrap_or(u32::MAX).saturating_add(1);
+        if work.taken.crashes > 0 {
+            if let Err(error) = self.outbox.note_attempt(&work.taken).await {
+                tracing::warn!(%error, id = %work.taken.id, "it was not noted that an attempt begins");
+            }
+        }
         let (attempt, outcome) = self.engine.attempt(&work.shipment, number).await;
         crash_point!("attempt.answered");
         let mut hasher = DefaultHasher::new();
@@ -152,7 +157,9 @@ impl Desk {
             let mut state = self.state();
             let lane = slot.lane;
             let change = state.lanes.finish(slot, finish, Instant::now());
-            state.attempted(&work.lane);
+            if state.attempted(&work.lane) {
+                self.room.notify_waiters();
+            }
             let opened = matches!(change, Some(CircuitChange::Opened));
             if opened || pause.is_some() { Some((lane, state.waiting.remove(&lane).unwrap_or_default())) } else { None }
         };

@@ -14,7 +14,7 @@ use crate::{Attempt, retry::Decision, store::crash_point};
 const TOGETHER: usize = 256;
 /// For how long a few wait for others that are about to come.
 const GATHER: Duration = Duration::from_millis(2);
-const FEW: usize = 64;
+const FEW: usize = 192;
 
 impl Desk {
     /// Has an outcome written; whoever does that already does it, too.
@@ -32,9 +32,9 @@ impl Desk {
             claim: taken.claim,
             lane,
             subscription: taken.subscription,
-            event_type: taken.event_type,
+            event_type: Arc::clone(&taken.event.event_type),
             is_ordered: taken.is_ordered,
-            is_failing: taken.is_failing,
+            is_failing: taken.endpoint.is_failing,
             tries: taken.tries + 1,
             attempt,
             decision,

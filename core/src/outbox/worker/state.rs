@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) total: usize,
     /// When what a claim has taken falls due again, and how many rows of it are left.
     pub(super) leases: HashMap<Arc<str>, (Instant, usize)>,
-    pub(super) endpoints: HashMap<String, (i64, Known)>,
+    pub(super) endpoints: HashMap<Arc<str>, (i64, Known)>,
     /// Outcomes that are still to be written, and whether that is under way.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) is_recording: bool,
@@ -108,8 +108,8 @@ impl State {
         self.total += 1;
     }
 
-    /// One row less that is still to be attempted.
-    pub(super) fn attempted(&mut self, lane: &Arc<str>) {
+    /// One row less that is still to be attempted; answers with whether there may be many more of its lane from now on.
+    pub(super) fn attempted(&mut self, lane: &Arc<str>) -> bool {
         if let Some(count) = self.in_hand.get_mut(lane) {
             *count -= 1;
             if *count == 0 {
@@ -119,10 +119,11 @@ impl State {
         if !self.lanes.is_fast(lane) {
             self.quick.remove(lane);
         } else if self.quick.len() < MOST_QUICK || self.quick.contains(lane) {
-            self.quick.insert(Arc::clone(lane));
+            return self.quick.insert(Arc::clone(lane));
         } else {
             self.quick.clear();
         }
+        false
     }
 
     /// Whether there are few outcomes to write and more to come.
