@@ -22,7 +22,7 @@ use sink::Sink;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const PAYLOAD: usize = 1024;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 const ONE_BY_ONE: usize = 100;
 const AT_ONCE: usize = 64;
 const MANY: usize = 3_200;
