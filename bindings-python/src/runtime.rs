@@ -279,9 +279,12 @@ impl Pending {
         Ok(())
     }
 
-    /// Gives up waiting; what is waited for goes on.
+    /// Gives up waiting; what is waited for goes on. Nobody is told: a thread of the runtime would wait for the interpreter
+    /// each time, and such tasks would pile up behind it.
     fn abandon(&self) {
-        if let Ok((_, task)) = self.0.get() {
+        if let Ok((slot, task)) = self.0.get() {
+            let callback = lock(&slot.state).callback.take();
+            drop(callback);
             task.abort();
         }
     }
