@@ -199,7 +199,8 @@ impl Outbox {
 }
 
 impl Sheet {
-    /// For how many of these events, which come first in line, there is room for three in four deliveries of each.
+    /// For how many of these events, which come first in line, there is room for three in four deliveries of each: a slow
+    /// endpoint holds up no other. Where it is this worker that has no room left, an event waits for its turn.
     pub(super) fn portion(&self, events: &[Event], room: &Room) -> usize {
         let mut left = Left::new(Some(room));
         let mut total = 0;
@@ -211,7 +212,8 @@ impl Sheet {
                 taken += usize::from(event.is_ordered || left.take(&subscriber.id));
             }
             total += made;
-            if taken * 4 < made * 3 || total > AT_ONCE {
+            let has_no_room = at > 0 && left.total == 0 && taken < made;
+            if has_no_room || taken * 4 < made * 3 || total > AT_ONCE {
                 return at;
             }
         }

@@ -63,9 +63,9 @@ impl Outbox {
                  WHERE d.seq = {0i} AND COALESCE(d.claim, '') = {1} RETURNING seq"
             )
             .for_each(changes.collect()),
-            // Their lanes have recovered, whoever delivered them.
+            // Their lanes have recovered, whoever delivered them. Hardly ever is one failing, and only those are looked at (`||`).
             sql!(
-                "UPDATE {p}lanes SET failing_since = NULL WHERE failing_since IS NOT NULL AND id IN (\
+                "UPDATE {p}lanes SET failing_since = NULL WHERE failing_since IS NOT NULL AND id || '' IN (\
                  SELECT d.lane FROM {items}($1) r JOIN {p}deliveries d ON d.seq = CAST(r.value ->> 0 AS BIGINT) \
                  WHERE d.status = 'delivered')",
                 rows(delivered.map(|outcome| json!([outcome.seq]))),

@@ -25,7 +25,7 @@ use super::{Outbox, claim::Taken, new_id};
 use crate::{Error, ErrorCode, Result, engine::Engine, store::crash_point};
 
 /// How many rows a worker has for each attempt that it can make at once.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 /// More are taken when there is room for one in so many of them: a claim costs as much for one row as for many.
 const PORTION: usize = 4;
 /// How many rows one claim takes at most: others wait for it.
@@ -122,42 +122,14 @@ impl Worker {
     /// # Errors
     /// What the store answers.
     pub async fn run_until_idle(&self) -> Result<Counts> {
-        let desk = &self.0;
-        // Whether there may be rows that this worker has not looked for.
-        let mut may_be_more = true;
-        loop {
-            let (room, due) = (desk.room.notified(), desk.outbox.due.notified());
-            tokio::pin!(due);
-            due.as_mut().enable();
-            // What is in hand keeps others with its ordering key from being looked at.
-            let had_all = desk.state().total == 0;
-            let fanned = desk.fan_out().await?;
-            if may_be_more || had_all {
-                let took = desk.take_some().await?;
-                may_be_more = matches!(took, Took::Some | Took::Full);
-                match took {
-                    Took::Some => continue,
-                    Took::Nothing if had_all && !fanned && !desk.outbox.release_lost().await? => {
-                        return Ok(self.counts());
-                    }
-                    _ => {}
-                }
-            }
-            if fanned {
-                continue;
-            }
-            if desk.state().total > 0 {
-                tokio::select! {
-                    () = room => {}
-                    () = due => may_be_more = true,
-                    () = tokio::time::sleep(desk.outbox.options.poll) => may_be_more = true,
-                }
-                desk.start_what_may();
-            }
-            if let Some(error) = desk.state().failure.take() {
-                return Err(error);
-            }
-        }
+        let (stop, stopped) = watch::channel(false);
+        let until_idle = async {
+            let done = self.0.until_idle().await;
+            stop.send_replace(true);
+            done
+        };
+        let (done, ()) = tokio::join!(until_idle, self.0.keep_taking(stopped));
+        done.map(|()| self.counts())
     }
 
     /// Ends [`run`](Self::run).
@@ -201,6 +173,38 @@ impl Desk {
             }
         }
         self.finish().await;
+    }
+
+    /// Makes deliveries until there is nothing to make, to take or to attempt, while others take them.
+    async fn until_idle(self: &Arc<Self>) -> Result<()> {
+        loop {
+            let (room, due) = (self.room.notified(), self.outbox.due.notified());
+            tokio::pin!(due);
+            due.as_mut().enable();
+            // What is attempted may make events and free other rows.
+            let attempts = |state: &State| (state.total == 0).then_some(state.counts.attempts);
+            let before = attempts(&self.state());
+            let fanned = self.fan_out().await?;
+            if let Some(error) = self.state().failure.take() {
+                return Err(error);
+            }
+            if fanned {
+                continue;
+            }
+            if before.is_none() {
+                tokio::select! {
+                    () = room => {}
+                    () = due => {}
+                    () = tokio::time::sleep(self.outbox.options.poll) => {}
+                }
+                self.start_what_may();
+            } else if matches!(self.take_some().await?, Took::Nothing)
+                && attempts(&self.state()) == before
+                && !self.outbox.release_lost().await?
+            {
+                return Ok(());
+            }
+        }
     }
 
     /// Until it is told to stop, and never in the midst of a claim: what that holds would stay held.

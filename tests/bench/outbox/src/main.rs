@@ -1,5 +1,5 @@
 //! How fast the outbox is: durable publishes, deliveries from end to end, and latency, beside the rate at which the
-//! database alone inserts and then updates the same rows with the same durability.
+//! database alone inserts and then updates such rows with the same durability.
 //!
 //! `hookseal-bench-outbox STORE` prints the rows of a Markdown table; STORE is `sqlite` or the URL of a PostgreSQL server.
 
@@ -10,6 +10,7 @@ mod sink;
 
 use std::{
     future::Future,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -39,8 +40,7 @@ async fn main() -> Result<(), Failure> {
     let (name, uri) = if store == "sqlite" {
         ("SQLite", format!("sqlite:{}", file.display()))
     } else {
-        let between = if store.contains('?') { '&' } else { '?' };
-        ("PostgreSQL", format!("{store}{between}prefix=bench{}", std::process::id()))
+        ("PostgreSQL", postgres(&store, &format!("bench{}", std::process::id())))
     };
     let sink = Sink::start().await?;
     let outbox = Outbox::open(&uri, options()).await?;
@@ -51,22 +51,19 @@ async fn main() -> Result<(), Failure> {
             .await?;
     }
 
-    let (mut one_by_one, mut many, mut deliveries) = (Ratio::default(), Ratio::default(), Ratio::default());
-    let mut bare = Vec::new();
+    let (mut one_by_one, mut many, mut deliveries, mut own_rows) =
+        (Ratio::default(), Ratio::default(), Ratio::default(), Ratio::default());
+    let (mut bare_events, mut bare_deliveries) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let alone = if store == "sqlite" {
-            let file = folder.path().join(format!("bare{round}.db"));
-            tokio::task::spawn_blocking(move || bare::sqlite(&file)).await??
-        } else {
-            bare::postgres(&store).await?
-        };
-        bare.push(alone);
+        let (alone, own) = alone(&store, folder.path(), round).await?;
+        bare_events.push(alone);
+        bare_deliveries.push(own);
 
         let started = Instant::now();
         for number in 0..ONE_BY_ONE {
             outbox.publish(event("first.one", number)?).await?;
         }
-        one_by_one.add(ONE_BY_ONE, started, alone);
+        one_by_one.add(ONE_BY_ONE, started.elapsed(), alone);
 
         let started = Instant::now();
         at_once(MANY, |number| {
@@ -74,7 +71,7 @@ async fn main() -> Result<(), Failure> {
             async move { outbox.publish(event("first.many", number)?).await.map(drop) }
         })
         .await?;
-        many.add(MANY, started, alone);
+        many.add(MANY, started.elapsed(), alone);
         outbox.worker(AT_ONCE)?.run_until_idle().await?;
 
         for number in 0..DELIVERIES / ENDPOINTS {
@@ -85,17 +82,44 @@ async fn main() -> Result<(), Failure> {
         if counts.delivered != DELIVERIES as u64 {
             return Err(format!("{} of {DELIVERIES} were delivered", counts.delivered).into());
         }
-        deliveries.add(DELIVERIES, started, alone);
+        let elapsed = started.elapsed();
+        deliveries.add(DELIVERIES, elapsed, alone);
+        own_rows.add(DELIVERIES, elapsed, own);
     }
-    println!(
-        "| {name}: insert, then update, {} rows a transaction, the database alone | {:.0} rows/s | 1 | |",
-        bare::BATCH,
-        median(bare)
-    );
-    one_by_one.row(&format!("{name}: publish, one by one"), "");
-    many.row(&format!("{name}: publish, {AT_ONCE} at once"), "");
-    deliveries.row(&format!("{name}: fan out and deliver to {ENDPOINTS} endpoints"), "at least 0.50");
+    let batch = bare::BATCH;
+    for (rows, rates) in [("rows of 1 KiB (A)", bare_events), ("a delivery's rows (B)", bare_deliveries)] {
+        println!(
+            "| {name} alone: {rows}, inserted, then updated, {batch} a transaction | {:.0}/s | 1 | |",
+            median(rates)
+        );
+    }
+    one_by_one.row(&format!("{name}: publish, one by one, beside A"), "");
+    many.row(&format!("{name}: publish, {AT_ONCE} at once, beside A"), "");
+    let delivering = format!("{name}: fan out and deliver to {ENDPOINTS} endpoints");
+    deliveries.row(&format!("{delivering}, beside A"), "");
+    own_rows.row(&format!("{delivering}, beside B"), "at least 0.50");
     latency(name, &outbox, &sink).await
+}
+
+/// What the database alone does with rows like an event's, and with those of a delivery.
+async fn alone(store: &str, folder: &Path, round: usize) -> Result<(f64, f64), Failure> {
+    if store == "sqlite" {
+        let (events, deliveries) =
+            (folder.join(format!("events{round}.db")), folder.join(format!("deliveries{round}.db")));
+        drop(Outbox::open(&format!("sqlite:{}", deliveries.display()), options()).await?);
+        return tokio::task::spawn_blocking(move || {
+            Ok((bare::sqlite_events(&events)?, bare::sqlite_deliveries(&deliveries)?))
+        })
+        .await?;
+    }
+    let prefix = format!("bare{}_{round}", std::process::id());
+    drop(Outbox::open(&postgres(store, &prefix), options()).await?);
+    Ok((bare::postgres_events(store).await?, bare::postgres_deliveries(store, &format!("{prefix}_")).await?))
+}
+
+fn postgres(url: &str, prefix: &str) -> String {
+    let between = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{between}prefix={prefix}")
 }
 
 /// Rates, and beside each what the database alone did just before.
@@ -107,8 +131,8 @@ struct Ratio {
 
 impl Ratio {
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    fn add(&mut self, count: usize, started: Instant, alone: f64) {
-        let rate = count as f64 / started.elapsed().as_secs_f64();
+    fn add(&mut self, count: usize, elapsed: Duration, alone: f64) {
+        let rate = count as f64 / elapsed.as_secs_f64();
         self.rates.push(rate);
         self.ratios.push(rate / alone);
     }
