@@ -179,8 +179,6 @@ impl Desk {
     async fn until_idle(self: &Arc<Self>) -> Result<()> {
         loop {
             let (room, due) = (self.room.notified(), self.outbox.due.notified());
-            tokio::pin!(due);
-            due.as_mut().enable();
             // What is attempted may make events and free other rows.
             let attempts = |state: &State| (state.total == 0).then_some(state.counts.attempts);
             let before = attempts(&self.state());
